@@ -1,0 +1,64 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first;
+# the second time that costs nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+# MLflow calls home unless told otherwise before its import.
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help setup libgomp lint types test demo lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(READY) ## .venv with everything in it, every package held to its hash
+
+# pip of the bare Python fetches uv, uv fetches the rest: seconds where pip takes minutes.
+$(READY): requirements.txt requirements-uv.txt pyproject.toml Makefile | libgomp
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is $$($(PYTHON) -V); run: make PYTHON=python3.12 …" >&2; exit 1; }
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The wheel of implicit links to GNU OpenMP, which a bare Debian does not have.
+libgomp:
+	@if [ "$$(uname)" != Linux ] || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then exit 0; fi; \
+	install='apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libgomp1'; \
+	echo "libgomp.so.1 is missing; installing libgomp1"; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then bash -c "$$install" >/dev/null; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then sudo -n bash -c "$$install" >/dev/null; \
+	else echo "no right to install it here; run: sudo apt-get install -y libgomp1" >&2; exit 1; fi
+
+lint: $(READY) ## format, style and the layers of the house
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --cache-dir .cache/import-linter
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+test: lint types ## everything that must hold; the same here and in CI
+	$(BIN)/pytest --cov --nbmake
+
+demo: $(READY) ## the whole job on a market made up on the spot
+	$(BIN)/alliance demo
+
+# Pins stay as they are unless asked: make lock UPGRADE=--upgrade
+COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest \
+  --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
+lock: $(READY) ## write requirements*.txt anew from pyproject.toml
+	$(COMPILE) --group dev --output-file requirements.txt pyproject.toml
+	$(COMPILE) --group installer --output-file requirements-uv.txt
+
+clean: ## take away .venv, caches and artifacts
+	rm -rf .venv .cache artifacts

@@ -1,0 +1,1 @@
+"""What is learnt: interactions, factors, audience embeddings, conversion, exposure."""

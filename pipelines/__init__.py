@@ -1,0 +1,1 @@
+"""Thin jobs and the command line."""
