@@ -1,0 +1,213 @@
+"""Evidence about pairs: which parts blocks, a history and mere popularity contribute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from models.blocks import Block, Vectors
+from models.collaborative import CollaborativeFactors, strength
+from models.pairs import State
+from models.partners import ExpectedPartner
+from models.weighing import Lesson, Part
+from models.whitening import Whitening, unit
+
+#: Powers tried for the whitening of a block, from none to full.
+POWERS = (0.0, 0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class WhitenedBlock:
+    """One block after whitening; ``None`` for a side of which nothing is known.
+
+    Attributes
+    ----------
+    name : str
+    whitening : Whitening
+    merchants, creators : float32 array of shape (n_…, d), or None
+    """
+
+    name: str
+    whitening: Whitening
+    merchants: Vectors | None
+    creators: Vectors | None
+
+    @classmethod
+    def of(cls, block: Block, power: float, width: int) -> WhitenedBlock:
+        """Whiten a block with a given power and cut it to a width."""
+        sides = [(block.merchants, block.merchant_known), (block.creators, block.creator_known)]
+        known = [side for side in sides if side[1].any()]
+        whitening = Whitening.fit(known, power=power, width=width)
+        merchants, creators = (
+            whitening.transform(vectors) if mask.any() else None for vectors, mask in sides
+        )
+        return cls(block.name, whitening, merchants, creators)
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """What stays of one block after the fit: enough to place an entity that comes later.
+
+    Attributes
+    ----------
+    name : str
+    whitening : Whitening
+    partner : ExpectedPartner or None
+        From a merchant to its expected partner; None when the block knows no creator.
+    client : ExpectedPartner or None
+        From a creator to its expected partner; None when the block knows no merchant.
+    """
+
+    name: str
+    whitening: Whitening
+    partner: ExpectedPartner | None
+    client: ExpectedPartner | None
+
+    def state(self) -> State:
+        """What a bundle keeps."""
+        found: dict[str, State] = {"whitening": self.whitening.state()}
+        for name, expected in (("partner", self.partner), ("client", self.client)):
+            if expected is not None:
+                found[name] = expected.state()
+        return found
+
+    @classmethod
+    def from_state(cls, name: str, state: State) -> Foresight:
+        """Restore what ``state`` gave."""
+        partner, client = (
+            ExpectedPartner(**state[side]) if side in state else None
+            for side in ("partner", "client")
+        )
+        return cls(name, Whitening(**state["whitening"]), partner, client)
+
+
+def block_parts(
+    blocks: Sequence[WhitenedBlock], history: sp.csr_matrix
+) -> tuple[list[Part], list[Foresight]]:
+    """What all blocks say about pairs, given a history.
+
+    For each block, where it knows the sides this needs: ``own``, the likeness of the two
+    themselves; ``partners``, of the creator to the merchant's expected partner; ``clients``, of
+    the merchant to the creator's.
+
+    Parameters
+    ----------
+    blocks : sequence of WhitenedBlock
+    history : csr_matrix of shape (n_merchants, n_creators)
+        Strength of each cooperation.
+    """
+    back = history.T.tocsr()
+    merchants = _side_by_side([block.merchants for block in blocks], history.shape[0])
+    creators = _side_by_side([block.creators for block in blocks], history.shape[1])
+    parts, foresights = [], []
+    for block in blocks:
+        partner = client = None
+        if block.merchants is not None and block.creators is not None:
+            parts.append(Part(f"{block.name}:own", block.merchants, block.creators))
+        if block.merchants is not None:
+            client = ExpectedPartner.fit(back, creators, block.merchants)
+            expected = client.transform(back, creators, block.merchants)
+            parts.append(Part(f"{block.name}:clients", block.merchants, expected))
+        if block.creators is not None:
+            partner = ExpectedPartner.fit(history, merchants, block.creators)
+            expected = partner.transform(history, merchants, block.creators)
+            parts.append(Part(f"{block.name}:partners", expected, block.creators))
+        foresights.append(Foresight(block.name, block.whitening, partner, client))
+    return parts, foresights
+
+
+def whiten(
+    blocks: Sequence[Block], lesson: Lesson, width: int
+) -> tuple[dict[str, float], list[WhitenedBlock]]:
+    """Each block with the power that, alone, ranks the later cooperations highest.
+
+    Returns
+    -------
+    powers : dict of block name to power
+    whitened : list of WhitenedBlock
+    """
+    history = strength(lesson.before)
+    popularity = popularity_parts(history)
+    powers, chosen = {}, []
+    for block in blocks:
+        ways = {power: WhitenedBlock.of(block, power, width) for power in POWERS}
+        grades = {
+            power: lesson.grade([*popularity, *block_parts([way], history)[0]])
+            for power, way in ways.items()
+        }
+        powers[block.name] = max(grades, key=grades.__getitem__)
+        chosen.append(ways[powers[block.name]])
+    return powers, chosen
+
+
+def common_width(blocks: Sequence[Block], width: int, room: int) -> int:
+    """Widest cut of all blocks with which they fit the room.
+
+    A block takes its width once for each side that it knows.
+    """
+    sides = [int(b.merchant_known.any()) + int(b.creator_known.any()) for b in blocks]
+
+    def taken(cut: int) -> int:
+        return sum(n * min(cut, b.width) for n, b in zip(sides, blocks, strict=True))
+
+    return next((cut for cut in range(width, 8, -8) if taken(cut) <= room), 8)
+
+
+def place(
+    foresights: Sequence[Foresight], vectors: Mapping[str, npt.ArrayLike]
+) -> dict[str, Vectors]:
+    """A newcomer's whitened vector in each block, zeros where none is given.
+
+    Raises
+    ------
+    ValueError
+        For a block that was not there at the fit, or a vector of another length.
+    """
+    names = [block.name for block in foresights]
+    for name in vectors:
+        if name not in names:
+            raise ValueError(
+                f"unknown block {name!r}; this affinity was fitted on: "
+                f"{', '.join(names) or 'no block at all'}"
+            )
+    placed = {}
+    for block in foresights:
+        width = len(block.whitening.turn)
+        given = np.asarray(vectors.get(block.name, np.zeros(width)), dtype=np.float32).ravel()
+        if len(given) != width:
+            raise ValueError(
+                f"vector of block {block.name!r} has {len(given)} numbers; expected {width}"
+            )
+        placed[block.name] = block.whitening.transform(given[None, :])[0]
+    return placed
+
+
+def collaborative_parts(factors: CollaborativeFactors) -> list[Part]:
+    """ALS and spectral factors as directions; their length tells of popularity, told apart."""
+    return [
+        Part(
+            f"collaborative:{name}",
+            unit(factors.merchant_factors_[:, columns]),
+            unit(factors.creator_factors_[:, columns]),
+        )
+        for name, columns in factors.parts_.items()
+    ]
+
+
+def popularity_parts(history: sp.csr_matrix) -> list[Part]:
+    """How sought each side is: log of one plus the number of its partners."""
+    merchants = np.log1p(history.getnnz(axis=1)).astype(np.float32)[:, None]
+    creators = np.log1p(history.getnnz(axis=0)).astype(np.float32)[:, None]
+    return [
+        Part("popularity:merchants", merchants, np.ones_like(creators)),
+        Part("popularity:creators", np.ones_like(merchants), creators),
+    ]
+
+
+def _side_by_side(vectors: Sequence[Vectors | None], rows: int) -> Vectors:
+    known = [one for one in vectors if one is not None]
+    return np.hstack([np.zeros((rows, 0), dtype=np.float32), *known])

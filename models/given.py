@@ -1,0 +1,102 @@
+"""Embeddings given from outside, one block for each space."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.blocks import Block, Mask, lend, unit_rows
+from models.vocabulary import Rows, Vocabulary
+
+Floats = npt.NDArray[np.float64]
+
+# A kind of entity has a centre of its own once so many of its vectors are known.
+_OWN_CENTRE = 20.0
+
+
+def given_blocks(
+    embeddings: pd.DataFrame,
+    merchants: Vocabulary,
+    creators: Vocabulary,
+    products: Vocabulary,
+    product_merchants: Rows | None,
+) -> list[Block]:
+    """Centre and scale the vectors of each space; blocks ``given:<space>``, by name.
+
+    Vectors of one space are comparable across entities, yet texts of brands and posts of creators
+    often lie apart as groups (a gap that says nothing of any pair, and that would fill the
+    cosine). So each kind of entity is centred on its own mean, which is drawn towards the mean of
+    all by 20 vectors' worth: a single merchant must not be its own centre.
+
+    Parameters
+    ----------
+    embeddings : DataFrame
+        ``entity, entity_id, space, vector`` (sequences of float). Ids outside the vocabularies
+        are passed over, so are vectors with a missing number; several of one entity are averaged.
+    merchants, creators, products : Vocabulary
+    product_merchants : int32 array of shape (n_products,), or None
+        Merchants and products without a vector take one from each other.
+
+    Raises
+    ------
+    ValueError
+        When the vectors of a space differ in length.
+    """
+    blocks = []
+    for space, rows in embeddings.groupby("space", sort=True):
+        vectors = _stacked(rows["vector"], str(space))
+        usable = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+        rows, vectors = rows.iloc[usable], vectors[usable]
+        means = {
+            kind: _means(rows, vectors, kind, ids)
+            for kind, ids in (("merchant", merchants), ("creator", creators), ("product", products))
+        }
+        known = [means[kind][0][means[kind][1]] for kind in means]
+        overall = np.concatenate(known).mean(axis=0) if sum(map(len, known)) else 0.0
+        centred = {kind: (_centred(*means[kind], overall), means[kind][1]) for kind in means}
+        blocks.append(_block(f"given:{space}", centred, product_merchants))
+    return blocks
+
+
+def _block(
+    name: str, centred: dict[str, tuple[Floats, Mask]], product_merchants: Rows | None
+) -> Block:
+    lent = lend(*centred["merchant"], *centred["product"], product_merchants)
+    merchants, merchant_known, products, product_known = lent
+    creators, creator_known = centred["creator"]
+    return Block(
+        name,
+        unit_rows(merchants, merchant_known),
+        unit_rows(creators, creator_known),
+        unit_rows(products, product_known),
+        merchant_known,
+        creator_known,
+        product_known,
+    )
+
+
+def _stacked(vectors: pd.Series, space: str) -> Floats:
+    lengths = sorted({len(vector) for vector in vectors})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"space {space!r} holds vectors of {lengths[0]} and of {lengths[-1]} numbers; "
+            "give all vectors of a space the same length"
+        )
+    return np.array(vectors.tolist(), dtype=np.float64)
+
+
+def _means(rows: pd.DataFrame, vectors: Floats, kind: str, ids: Vocabulary) -> tuple[Floats, Mask]:
+    """Mean vector of each entity of a kind, and which have one."""
+    of_kind = np.flatnonzero(rows["entity"] == kind)
+    found, known = ids.find(rows["entity_id"].iloc[of_kind])
+    totals = np.zeros((len(ids), vectors.shape[1]))
+    np.add.at(totals, found, vectors[of_kind[known]])
+    counts = np.bincount(found, minlength=len(ids))
+    return totals / np.maximum(counts, 1)[:, None], counts > 0
+
+
+def _centred(vectors: Floats, known: Mask, overall: Floats | float) -> Floats:
+    own = vectors[known].sum(axis=0) + _OWN_CENTRE * overall
+    centre = own / (known.sum() + _OWN_CENTRE)
+    return np.where(known[:, None], vectors - centre, 0.0)

@@ -1,0 +1,395 @@
+"""Affinity: planted markets with one right answer, exact parts, newcomers, restoring."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.exceptions import NotFittedError
+from threadpoolctl import threadpool_limits
+
+from models.affinity import Affinity
+from models.blocks import Block, Mask, Vectors, unit_rows
+from models.partners import ExpectedPartner
+from models.weighing import Lesson, Part, ask, weigh
+from models.whitening import Whitening, unit
+
+MERCHANTS, CREATORS, GROUPS = 60, 120, 6
+
+
+def block(name: str, merchants: Vectors, creators: Vectors, m: Mask, c: Mask) -> Block:
+    width = merchants.shape[1]
+    nothing = np.zeros((0, width), dtype=np.float32)
+    return Block(
+        name, unit_rows(merchants, m), unit_rows(creators, c), nothing, m, c, np.zeros(0, bool)
+    )
+
+
+class Planted:
+    """Merchants and creators of six groups; cooperations within the group, some by chance."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.merchant_group = np.arange(MERCHANTS) % GROUPS
+        self.creator_group = np.arange(CREATORS) % GROUPS
+        self.alike = self.merchant_group[:, None] == self.creator_group[None, :]
+        chance = self.rng.random((MERCHANTS, CREATORS))
+        met = chance < np.where(self.alike, 0.4, 0.01)
+        met[:GROUPS] = False  # brands nobody has worked with
+        met[:, :GROUPS] = False  # creators likewise
+        self.met = sp.csr_matrix(met.astype(np.float32))
+        self.days = self.met.copy()
+        self.days.data = self.rng.integers(1, 300, self.met.nnz).astype(np.float32)
+
+    def telling(self, known: float = 1.0) -> Block:
+        """A block in which a group is a direction."""
+        axes = np.eye(GROUPS) - 1 / GROUPS
+        masks = [self.rng.random(n) < known for n in (MERCHANTS, CREATORS)]
+        return block(
+            "audience", axes[self.merchant_group], axes[self.creator_group], masks[0], masks[1]
+        )
+
+    def creators_only(self) -> Block:
+        told = self.telling()
+        return block(
+            "co_audience",
+            np.zeros_like(told.merchants),
+            told.creators,
+            np.zeros(MERCHANTS, bool),
+            told.creator_known,
+        )
+
+    def merchants_only(self) -> Block:
+        told = self.telling()
+        return block(
+            "category",
+            told.merchants,
+            np.zeros_like(told.creators),
+            told.merchant_known,
+            np.zeros(CREATORS, bool),
+        )
+
+    def noise(self) -> Block:
+        sides = [self.rng.normal(size=(n, 12)) for n in (MERCHANTS, CREATORS)]
+        return block("given:noise", *sides, np.ones(MERCHANTS, bool), np.ones(CREATORS, bool))
+
+    def right(self, scores: Vectors, rows: np.ndarray, columns: np.ndarray) -> float:
+        """Share of the first ten new creators that are of the merchant's group."""
+        scores = np.where(self.met.toarray() > 0, -np.inf, scores)[np.ix_(rows, columns)]
+        best = columns[np.argsort(-scores, axis=1)[:, :10]]
+        return float(np.take_along_axis(self.alike[rows], best, axis=1).mean())
+
+
+ALL_M, ALL_C = np.arange(MERCHANTS), np.arange(CREATORS)
+COLD_M, COLD_C = np.arange(GROUPS), np.arange(GROUPS)
+SMALL = {"factors": 8, "spectral": 8}
+
+
+@pytest.fixture(scope="module")
+def planted() -> Planted:
+    return Planted()
+
+
+@pytest.fixture(scope="module")
+def fitted(planted: Planted) -> Affinity:
+    return Affinity(**SMALL).fit(planted.met, fitted_blocks(), first_met=planted.days)
+
+
+def scores(affinity: Affinity) -> Vectors:
+    return affinity.merchant_vectors_ @ affinity.creator_vectors_.T
+
+
+def test_history_alone_finds_the_group(planted: Planted) -> None:
+    affinity = Affinity(**SMALL).fit(planted.met, [], first_met=planted.days)
+    warm = np.arange(GROUPS, MERCHANTS)
+    assert planted.right(scores(affinity), warm, np.arange(GROUPS, CREATORS)) > 0.8
+    assert affinity.parts_.keys() == {"collaborative", "popularity"}
+
+
+def test_newcomers_are_placed_by_their_audience(planted: Planted) -> None:
+    affinity = Affinity(**SMALL).fit(planted.met, [planted.telling()], first_met=planted.days)
+    assert planted.right(scores(affinity), COLD_M, ALL_C) > 0.9
+    among_cold = scores(affinity)[:, COLD_C].argmax(axis=1)
+    assert (among_cold == planted.merchant_group).mean() > 0.9
+
+
+def test_a_side_without_audience_is_placed_by_its_partners(planted: Planted) -> None:
+    affinity = Affinity(**SMALL).fit(planted.met, [planted.creators_only()], first_met=planted.days)
+    warm = np.arange(GROUPS, MERCHANTS)
+    found = scores(affinity)[np.ix_(warm, COLD_C)].argmax(axis=1)  # creators without history
+    assert (found == planted.merchant_group[warm]).mean() > 0.9
+
+
+def test_partners_are_foretold_across_blocks(planted: Planted) -> None:
+    # One block knows merchants only, another creators only: what joins them must be learnt.
+    blocks = [planted.merchants_only(), planted.creators_only()]
+    affinity = Affinity(**SMALL).fit(planted.met, blocks)
+    found = scores(affinity)[np.ix_(COLD_M, COLD_C)].argmax(axis=1)
+    assert (found == COLD_C).mean() > 0.8
+
+
+def test_noise_gets_next_to_no_say(fitted: Affinity, planted: Planted) -> None:
+    told = scores(fitted)
+    columns = fitted.parts_["given:noise"] if "given:noise" in fitted.parts_ else slice(0, 0)
+    noise = fitted.merchant_vectors_[:, columns] @ fitted.creator_vectors_[:, columns].T
+    assert noise.std() < 0.25 * told.std()
+    assert planted.right(told, ALL_M, ALL_C) > 0.8
+
+
+def test_the_parts_add_up(fitted: Affinity) -> None:
+    ends = sorted((part.start, part.stop) for part in fitted.parts_.values())
+    assert ends[0][0] == 0
+    assert ends[-1][1] == fitted.merchant_vectors_.shape[1] == fitted.creator_vectors_.shape[1]
+    assert all(one[1] == other[0] for one, other in pairwise(ends))
+    added = sum(
+        fitted.merchant_vectors_[:, part] @ fitted.creator_vectors_[:, part].T
+        for part in fitted.parts_.values()
+    )
+    np.testing.assert_allclose(added, scores(fitted), atol=1e-4)
+    assert min(fitted.weights_.values()) >= 0
+
+
+@pytest.mark.parametrize("row", [1, 20])
+def test_embedding_a_known_merchant_gives_nearly_its_row(
+    planted: Planted, fitted: Affinity, row: int
+) -> None:
+    known = {o.name: o.merchants[row] for o in fitted_blocks() if o.merchant_known[row]}
+    again = fitted.embed_merchant(history=planted.met[row], blocks=known)
+    assert cosine(again, fitted.merchant_vectors_[row]) > 0.99
+
+
+@pytest.mark.parametrize("row", [2, 50])
+def test_embedding_a_known_creator_gives_nearly_its_row(
+    planted: Planted, fitted: Affinity, row: int
+) -> None:
+    known = {o.name: o.creators[row] for o in fitted_blocks() if o.creator_known[row]}
+    again = fitted.embed_creator(history=planted.met[:, [row]].T.tocsr(), blocks=known)
+    assert cosine(again, fitted.creator_vectors_[row]) > 0.99
+
+
+def fitted_blocks() -> list[Block]:
+    """One partly known block, one of creators only and one of noise; the same every time."""
+    again = Planted()
+    return [again.telling(known=0.9), again.creators_only(), again.noise()]
+
+
+def cosine(one: Vectors, other: Vectors) -> float:
+    return float(one @ other / np.sqrt((one @ one) * (other @ other)))
+
+
+def test_a_bare_target_audience_finds_its_group(planted: Planted) -> None:
+    affinity = Affinity(**SMALL).fit(planted.met, [planted.telling()], first_met=planted.days)
+    wanted = (np.eye(GROUPS) - 1 / GROUPS)[3]
+    score = affinity.creator_vectors_ @ affinity.embed_merchant(blocks={"audience": wanted})
+    assert (planted.creator_group[np.argsort(-score)[:15]] == 3).all()
+
+
+def test_a_newcomer_of_whom_nothing_is_known_is_ranked_by_popularity(fitted: Affinity) -> None:
+    nobody = fitted.embed_merchant()
+    others = [part for name, part in fitted.parts_.items() if name != "popularity"]
+    assert not any(nobody[part].any() for part in others)
+    assert nobody[fitted.parts_["popularity"]].any()
+
+
+def test_embedding_refuses_what_it_does_not_know(fitted: Affinity) -> None:
+    with pytest.raises(ValueError, match="unknown block 'taste'; this affinity was fitted on: aud"):
+        fitted.embed_merchant(blocks={"taste": np.ones(3)})
+    with pytest.raises(ValueError, match="'audience' has 3 numbers; expected 6"):
+        fitted.embed_creator(blocks={"audience": np.ones(3)})
+    with pytest.raises(ValueError, match=r"history has shape \(1, 5\); expected \(1, 120\)"):
+        fitted.embed_merchant(history=sp.csr_matrix((1, 5)))
+
+
+def test_rows_of_blocks_and_history_must_agree(planted: Planted) -> None:
+    with pytest.raises(
+        ValueError, match="'audience' holds 60 merchants and 120 creators, interact"
+    ):
+        Affinity().fit(planted.met[:30], [planted.telling()])
+
+
+def test_nothing_before_the_fit() -> None:
+    with pytest.raises(NotFittedError):
+        Affinity().embed_merchant()
+    with pytest.raises(NotFittedError):
+        Affinity().state()
+
+
+def test_state_survives_arrays_and_json(planted: Planted, fitted: Affinity) -> None:
+    arrays: list[np.ndarray] = []
+
+    def pack(value: object) -> object:
+        if isinstance(value, np.ndarray):
+            arrays.append(value)
+            return {"array": len(arrays) - 1}
+        return {k: pack(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    def unpack(value: object) -> object:
+        if isinstance(value, dict):
+            if "array" in value:
+                return arrays[value["array"]]
+            return {name: unpack(one) for name, one in value.items()}
+        return value
+
+    again = Affinity.from_state(unpack(json.loads(json.dumps(pack(fitted.state())))))
+    assert again.parts_ == fitted.parts_
+    assert again.weights_ == fitted.weights_
+    assert again.get_params() == fitted.get_params()
+    history, known = planted.met[20], {"audience": np.arange(6.0)}
+    np.testing.assert_array_equal(
+        again.embed_merchant(history=history, blocks=known),
+        fitted.embed_merchant(history=history, blocks=known),
+    )
+    history = planted.met[:, [30]].T.tocsr()
+    np.testing.assert_array_equal(
+        again.embed_creator(history=history), fitted.embed_creator(history=history)
+    )
+
+
+def test_same_seed_same_bits_whatever_the_threads(planted: Planted) -> None:
+    blocks = [planted.telling(), planted.creators_only()]
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            affinity = Affinity(**SMALL, seed=5).fit(planted.met, blocks, first_met=planted.days)
+        found.append(affinity.merchant_vectors_.tobytes() + affinity.creator_vectors_.tobytes())
+    assert found[0] == found[1]
+
+
+def test_the_budget_is_kept(planted: Planted) -> None:
+    affinity = Affinity(factors=4, spectral=4, budget=40).fit(
+        planted.met, [planted.telling(), planted.noise()], first_met=planted.days
+    )
+    assert affinity.merchant_vectors_.shape[1] <= 42
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_a_market_without_history_still_ranks(planted: Planted, blocks: bool) -> None:
+    given = [planted.telling()] if blocks else []
+    affinity = Affinity(**SMALL).fit(sp.csr_matrix((MERCHANTS, CREATORS)), given)
+    told = scores(affinity)
+    assert told.shape == (MERCHANTS, CREATORS)
+    assert np.isfinite(told).all()
+    if blocks:
+        assert planted.right(told, ALL_M, ALL_C) > 0.9
+
+
+def test_weights_of_interactions_are_checked(planted: Planted) -> None:
+    with pytest.raises(ValueError, match="negative or non-finite weights"):
+        Affinity(**SMALL).fit(-planted.met, [])
+
+
+def test_a_block_that_knows_nobody_is_passed_over(planted: Planted) -> None:
+    empty = block(
+        "given:none",
+        np.zeros((MERCHANTS, 3)),
+        np.zeros((CREATORS, 3)),
+        np.zeros(MERCHANTS, bool),
+        np.zeros(CREATORS, bool),
+    )
+    affinity = Affinity(**SMALL).fit(planted.met, [empty], first_met=planted.days)
+    assert "given:none" not in affinity.parts_
+
+
+def test_weights_are_found_again() -> None:
+    rng = np.random.default_rng(1)
+    merchants, creators = rng.normal(size=(800, 6)), rng.normal(size=(60, 6))
+    parts = [
+        Part(name, merchants[:, part].astype(np.float32), creators[:, part].astype(np.float32))
+        for name, part in (("a", slice(0, 2)), ("b", slice(2, 4)), ("none", slice(4, 6)))
+    ]
+    truth = np.array([1.5, 0.5, 0.0])
+    utility = sum(
+        w * part.merchants @ part.creators.T for w, part in zip(truth, parts, strict=True)
+    )
+    chosen = (utility + rng.gumbel(size=utility.shape)).argmax(axis=1)
+    later = sp.csr_matrix((np.ones(800), (np.arange(800), chosen)), shape=(800, 60))
+    choices = ask(parts, sp.csr_matrix(later.shape), later, np.arange(60), rng)
+    np.testing.assert_allclose(weigh([choices]), truth, atol=0.15)
+
+
+def test_sampled_candidates_stand_for_all() -> None:
+    rng = np.random.default_rng(2)
+    part = Part("a", np.ones((50, 1), np.float32), rng.normal(size=(900, 1)).astype(np.float32))
+    later = sp.csr_matrix((np.ones(50), (np.arange(50), rng.integers(0, 900, 50))), (50, 900))
+    before = sp.csr_matrix(later.shape)
+    exact = ask([part], before, later, np.arange(900), rng, sampled=900)
+    losses = [
+        ask([part], before, later, np.arange(900), np.random.default_rng(seed), sampled=200).loss(
+            np.array([0.7])
+        )[0]
+        for seed in range(20)
+    ]
+    assert np.mean(losses) == pytest.approx(exact.loss(np.array([0.7]))[0], rel=0.02)
+
+
+def test_questions_are_drawn_where_there_are_many() -> None:
+    part = Part("a", np.ones((50, 1), np.float32), np.ones((9, 1), np.float32))
+    later = sp.csr_matrix((np.ones(50), (np.arange(50), np.arange(50) % 9)), (50, 9))
+    before = sp.csr_matrix(later.shape)
+    few = ask([part], before, later, np.arange(9), np.random.default_rng(0), questions=5)
+    assert few.passed.shape == (1, 5, 9)
+    assert len(few.question) == 5
+    assert few.allowed.sum() == 5 * 8  # nobody is offered what it chose
+
+
+def test_the_gradient_is_that_of_the_loss() -> None:
+    rng = np.random.default_rng(3)
+    parts = [
+        Part("p", *(rng.normal(size=(n, 3)).astype(np.float32) for n in (20, 30))) for _ in range(4)
+    ]
+    later = sp.random(20, 30, density=0.1, random_state=rng).tocsr()
+    choices = ask(parts, sp.csr_matrix(later.shape), later, np.arange(30), rng)
+    at, step = np.array([0.3, 0.1, 0.6, 0.2]), 1e-2
+    _, gradient = choices.loss(at)
+    measured = [
+        (choices.loss(at + step * one)[0] - choices.loss(at - step * one)[0]) / (2 * step)
+        for one in np.eye(4)
+    ]
+    np.testing.assert_allclose(gradient, measured, rtol=0.02, atol=0.05)
+
+
+def test_few_questions_are_enough_to_be_asked_about_newcomers() -> None:
+    before = sp.csr_matrix(np.eye(20))
+    later = sp.csr_matrix(np.roll(np.eye(20), 1, axis=1))
+    assert Lesson.of(before, later, seed=0, enough=10).merchants.tolist() == list(range(20))
+    before = sp.csr_matrix(np.diag(np.arange(20) < 12).astype(float))
+    among = Lesson.of(before, later, seed=0, enough=10)
+    assert among.merchants.tolist() == list(range(12))
+    assert among.later.nnz == 11
+    everybody = Lesson.of(before, later, seed=0, enough=15)
+    assert len(everybody.creators) == 20
+    assert everybody.later.nnz == 20
+
+
+def test_full_whitening_makes_directions_alike() -> None:
+    rng = np.random.default_rng(0)
+    rows = (rng.normal(size=(500, 4)) * [10, 3, 1, 0.5]).astype(np.float32)
+    known = np.ones(500, bool)
+    plain = Whitening.fit([(rows, known)], power=0.0, width=4).transform(rows)
+    np.testing.assert_allclose(plain @ plain.T, unit(rows) @ unit(rows).T, atol=1e-4)
+    white = Whitening.fit([(rows, known)], power=0.5, width=4).transform(rows)
+    spread = white.std(axis=0)
+    assert spread.max() / spread.min() < 1.5
+    assert Whitening.fit([(rows, known)], power=0.5, width=2).transform(rows).shape == (500, 2)
+
+
+def test_whitening_leaves_the_unknown_at_zero() -> None:
+    rows = np.array([[1.0, 0.0], [0.0, 0.0]], dtype=np.float32)
+    white = Whitening.fit([(rows, np.array([True, False]))], power=0.5, width=2)
+    assert not white.transform(rows)[1].any()
+
+
+def test_expected_partner_is_the_mean_drawn_to_what_is_foretold() -> None:
+    partners = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=np.float32)
+    history = sp.csr_matrix(np.array([[3.0, 1.0, 9.0], [0.0, 0.0, 0.0]], dtype=np.float32))
+    own = np.array([[1.0], [1.0]], dtype=np.float32)
+    expected = ExpectedPartner(np.array([[0.5, 0.5]], dtype=np.float32), prior=2.0)
+    # The third partner's place is unknown: it neither adds nor counts.
+    np.testing.assert_allclose(
+        expected.transform(history, own, partners),
+        [[(3 + 2 * 0.5) / (4 + 2), (1 + 2 * 0.5) / (4 + 2)], [0.5, 0.5]],
+        rtol=1e-6,
+    )

@@ -1,0 +1,175 @@
+"""Collaborative and spectral factors: known answers, fold-in, determinism."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.exceptions import NotFittedError
+
+from models.collaborative import CollaborativeFactors, strength
+from models.spectral import SpectralFactors
+
+
+def checkerboard(n: int) -> sp.csr_matrix:
+    """Merchants of even number work with all even creators, odd with odd, but none with its own."""
+    rows, columns = np.indices((n, n))
+    return sp.csr_matrix(((rows % 2 == columns % 2) & (rows != columns)).astype(np.float32))
+
+
+@pytest.mark.parametrize("part", ["als", "spectral", "both"])
+def test_the_withheld_diagonal_is_everybodys_best_new_partner(part: str) -> None:
+    met = checkerboard(30)
+    factors = CollaborativeFactors(factors=8, spectral=8, seed=3).fit(met)
+    columns = factors.parts_[part] if part != "both" else slice(None)
+    score = factors.merchant_factors_[:, columns] @ factors.creator_factors_[:, columns].T
+    score[met.toarray() > 0] = -np.inf
+    assert score.argmax(axis=1).tolist() == list(range(30))
+    assert score.argmax(axis=0).tolist() == list(range(30))
+
+
+def test_nobody_met_means_zero_factors() -> None:
+    met = checkerboard(12).tolil()
+    met[3, :] = 0
+    met[:, 5] = 0
+    factors = CollaborativeFactors(factors=4, spectral=4).fit(met.tocsr())
+    assert not factors.merchant_factors_[3].any()
+    assert not factors.creator_factors_[5].any()
+    assert factors.merchant_factors_[4].any()
+    assert factors.merchant_factors_.dtype == np.float32
+
+
+def test_a_market_without_any_cooperation_has_zero_factors() -> None:
+    factors = CollaborativeFactors(factors=4, spectral=4).fit(sp.csr_matrix((3, 5)))
+    assert not factors.merchant_factors_.any()
+    assert factors.creator_factors_.shape[0] == 5
+    assert not factors.fold_in_merchants(sp.csr_matrix((2, 5))).any()
+
+
+def test_fold_in_of_a_known_merchant_ranks_as_its_factors_do() -> None:
+    met = checkerboard(40)
+    factors = CollaborativeFactors(factors=8, spectral=8).fit(met)
+    merchants = factors.fold_in_merchants(met[[6, 7]])
+    creators = factors.fold_in_creators(met[:, [6, 7]].T.tocsr())
+    spectral = factors.parts_["spectral"]
+    np.testing.assert_allclose(
+        merchants[:, spectral], factors.merchant_factors_[[6, 7], spectral], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        creators[:, spectral], factors.creator_factors_[[6, 7], spectral], atol=1e-5
+    )
+    even = np.arange(40) % 2 == 0
+    for folded, others in (
+        (merchants, factors.creator_factors_),
+        (creators, factors.merchant_factors_),
+    ):
+        score = folded @ others.T
+        assert score[0, even].min() > score[0, ~even].max()
+        assert score[1, ~even].min() > score[1, even].max()
+
+
+def test_an_empty_row_folds_in_to_zeros() -> None:
+    factors = CollaborativeFactors(factors=4, spectral=4).fit(checkerboard(10))
+    assert not factors.fold_in_merchants(sp.csr_matrix((2, 10))).any()
+    assert not factors.fold_in_creators(sp.csr_matrix((1, 10))).any()
+
+
+def test_state_restores_scores_and_fold_in() -> None:
+    met = checkerboard(14)
+    factors = CollaborativeFactors(factors=4, spectral=3, alpha=5.0).fit(met)
+    again = CollaborativeFactors.from_state(factors.state())
+    assert again.get_params() == factors.get_params()
+    np.testing.assert_array_equal(again.merchant_factors_, factors.merchant_factors_)
+    np.testing.assert_array_equal(
+        again.fold_in_merchants(met[:3]), factors.fold_in_merchants(met[:3])
+    )
+    np.testing.assert_array_equal(
+        again.fold_in_creators(met[:3]), factors.fold_in_creators(met[:3])
+    )
+
+
+@given(seed=st.integers(0, 2**31 - 1), unit=st.sampled_from([0.001, 1.0, 1000.0]))
+@settings(max_examples=10)
+def test_the_unit_of_the_weights_does_not_matter(seed: int, unit: float) -> None:
+    rng = np.random.default_rng(seed)
+    met = sp.random(20, 15, density=0.3, random_state=rng, dtype=np.float32).tocsr()
+    plain = CollaborativeFactors(factors=3, spectral=3, iterations=3).fit(met)
+    other = CollaborativeFactors(factors=3, spectral=3, iterations=3).fit(met * np.float32(unit))
+    np.testing.assert_allclose(
+        plain.merchant_factors_ @ plain.creator_factors_.T,
+        other.merchant_factors_ @ other.creator_factors_.T,
+        atol=2e-3,
+    )
+
+
+def test_stronger_cooperation_counts_more() -> None:
+    told = strength(sp.csr_matrix(np.array([[1.0, 2.0, 100.0]])))
+    assert told.data.tolist() == sorted(told.data.tolist())
+    assert told.data[1] == 1.0
+    assert told.data.max() < 2.0
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_weights_must_be_finite_and_not_negative(bad: float) -> None:
+    with pytest.raises(ValueError, match="negative or non-finite weights; expected weights >= 0"):
+        CollaborativeFactors().fit(sp.csr_matrix(np.array([[1.0, bad]])))
+
+
+def test_nothing_before_the_fit() -> None:
+    with pytest.raises(NotFittedError):
+        CollaborativeFactors().fold_in_merchants(sp.csr_matrix((1, 3)))
+    with pytest.raises(NotFittedError):
+        SpectralFactors().fold_in_creators(sp.csr_matrix((1, 3)))
+
+
+def test_quality_is_larger_and_can_be_overridden() -> None:
+    assert CollaborativeFactors.quality().factors > CollaborativeFactors().factors
+    assert CollaborativeFactors.quality(factors=32, seed=7).get_params()["factors"] == 32
+
+
+def test_spectral_factors_of_full_width_give_the_matrix_back() -> None:
+    met = sp.random(8, 6, density=0.5, random_state=1).tocsr()
+    spectral = SpectralFactors(factors=6).fit(met)
+    np.testing.assert_allclose(
+        spectral.merchant_factors_ @ spectral.creator_factors_.T, met.toarray(), atol=1e-5
+    )
+
+
+FACTORS = """
+import sys
+{first}
+{second}
+import hashlib
+import numpy as np, scipy.sparse as sp
+from models.collaborative import CollaborativeFactors
+met = sp.random(300, 200, density=0.05, random_state=5, dtype=np.float32).tocsr()
+factors = CollaborativeFactors(factors=16, spectral=16, seed=1, iterations=5).fit(met)
+index = faiss.IndexFlatIP(factors.creator_factors_.shape[1])
+index.add(factors.creator_factors_)
+digest = hashlib.sha256(factors.merchant_factors_.tobytes() + factors.creator_factors_.tobytes())
+digest.update(factors.fold_in_merchants(met[:5]).tobytes())
+print(digest.hexdigest(), "faiss" in sys.modules)
+"""
+
+
+def test_same_bits_at_any_thread_count_and_import_order() -> None:
+    found = set()
+    orders = ["import faiss", "import implicit.als"]
+    for first, second, threads in ((*orders, "1"), (*orders[::-1], "2")):
+        environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        ran = subprocess.run(
+            [sys.executable, "-W", "error", "-c", FACTORS.format(first=first, second=second)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        found.add(ran.stdout)
+    assert len(found) == 1
