@@ -1,0 +1,122 @@
+"""What filters and reasons read about each creator: columns in row order, unknowns kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from models.pairs import Floats
+from models.vocabulary import Vocabulary
+
+#: Creator tiers by followers: the least number that belongs to each, smallest tier first.
+#: The industry's usual words; the platforms publish no cuts of their own.
+TIERS = {"nano": 0.0, "micro": 1e4, "mid": 1e5, "macro": 5e5, "head": 1e6}
+
+#: Numeric columns of a creator that a filter may bound.
+RANGES = ("followers", "slot_fee", "commission_rate", "reputation")
+
+
+def tier_of(followers: Floats) -> npt.NDArray[np.object_]:
+    """Name of the tier that each number of followers belongs to; None where unknown.
+
+    Examples
+    --------
+    >>> tier_of(np.array([500, 10_000, 2e6, np.nan])).tolist()
+    ['nano', 'micro', 'head', None]
+    """
+    names = np.array([*TIERS, None], dtype=object)
+    place = np.searchsorted(list(TIERS.values()), followers, side="right") - 1
+    return names[np.where(np.isnan(followers), len(TIERS), place)]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Columns of all creators, in vocabulary order.
+
+    Attributes
+    ----------
+    ids : Vocabulary
+    labels : dict of str to list of tuples
+        ``categories`` (any number a creator), ``region``, ``agency_id``, in row order; an empty
+        tuple is unknown. Lower case, since merchants do not agree on capitals.
+    low, high : dict of str to float64 array of shape (n,)
+        Bounds of each numeric column of :data:`RANGES`; equal where the number is exact, NaN
+        where unknown. A creator who gave no consent is known by a range only.
+    segments : list of (dimension, segment)
+    share_low, share_high : float32 arrays of shape (n, number of segments)
+        Audience shares in [0, 1], bounded likewise.
+    """
+
+    ids: Vocabulary
+    labels: Mapping[str, sparse.csr_matrix]
+    names: Mapping[str, Mapping[str, int]]
+    low: Mapping[str, Floats]
+    high: Mapping[str, Floats]
+    segments: Sequence[tuple[str, str]]
+    share_low: npt.NDArray[np.float32]
+    share_high: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        ids: Vocabulary,
+        columns: pd.DataFrame,
+        segments: Sequence[tuple[str, str]],
+        share_low: npt.NDArray[np.float32],
+        share_high: npt.NDArray[np.float32],
+    ) -> Catalog:
+        """Prepare a table of creators for filtering.
+
+        Parameters
+        ----------
+        columns : DataFrame in row order
+            ``categories`` (``a|b``), ``region``, ``agency_id`` as text, and ``x_low``,
+            ``x_high`` for each ``x`` of :data:`RANGES`.
+        """
+        labels: dict[str, sparse.csr_matrix] = {}
+        names: dict[str, dict[str, int]] = {}
+        for field in ("categories", "region", "agency_id"):
+            names[field], labels[field] = _one_hot(columns[field])
+        return cls(
+            ids,
+            labels,
+            names,
+            {name: columns[f"{name}_low"].to_numpy(np.float64) for name in RANGES},
+            {name: columns[f"{name}_high"].to_numpy(np.float64) for name in RANGES},
+            list(segments),
+            share_low,
+            share_high,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def followers(self) -> Floats:
+        """Followers of each creator: the middle of the range on a log scale, NaN unknown."""
+        return np.sqrt(self.low["followers"] * self.high["followers"])
+
+    def segment(self, dimension: str, segment: str) -> int | None:
+        """Column of an audience segment, or None when no creator's audience tells of it."""
+        key = (dimension, segment)
+        return self.segments.index(key) if key in self.segments else None
+
+
+def _one_hot(column: pd.Series[Any]) -> tuple[dict[str, int], sparse.csr_matrix]:
+    """Membership matrix (creators × labels) of a column of ``a|b`` texts."""
+    parts = column.astype("string").str.casefold().str.split("|").explode().str.strip()
+    rows = np.repeat(
+        np.arange(len(column)), column.astype("string").str.count(r"\|").fillna(0).astype(int) + 1
+    )
+    known = (parts.notna() & (parts != "")).to_numpy(bool)
+    codes, labels = pd.factorize(parts[known], sort=True)
+    names = {str(label): i for i, label in enumerate(labels)}
+    matrix = sparse.csr_matrix(
+        (np.ones(len(codes), dtype=bool), (rows[known], codes)), shape=(len(column), len(names))
+    )
+    return names, matrix

@@ -1,0 +1,145 @@
+"""What was learnt from a market, as one value: written by training, read by the plaza."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from matching.bundle import Bundle, BundleWriter
+from matching.catalog import Catalog
+from matching.history import History
+from matching.index import CreatorIndex
+from models.affinity import Affinity
+from models.audience import AudienceEmbedding
+from models.blocks import Block
+from models.fits import PairFits
+from models.outcome import OutcomeModel
+from models.vocabulary import Vocabulary
+
+Vectors = npt.NDArray[np.float32]
+
+_BLOCK_ARRAYS = tuple(field.name for field in fields(Block) if field.name != "name")
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a plaza answers from.
+
+    Attributes
+    ----------
+    merchants, creators, products : DataFrame in vocabulary order
+        ``id``, ``name`` and, for filters and reasons, what the market's tables say. Products also
+        have ``merchant_row`` (int32; -1 unknown).
+    segments : list of (dimension, segment)
+    merchant_shares : float32 array of shape (number of merchants, number of segments)
+        Audience each merchant wants; NaN unknown.
+    creator_share_low, creator_share_high : float32 arrays of shape (creators, segments)
+    interactions : csr matrix (merchants × creators)
+        Weighted, time-decayed events that the affinity was learnt from.
+    """
+
+    merchants: pd.DataFrame
+    creators: pd.DataFrame
+    products: pd.DataFrame
+    segments: list[tuple[str, str]]
+    merchant_shares: Vectors
+    creator_share_low: Vectors
+    creator_share_high: Vectors
+    blocks: Mapping[str, Block]
+    audience: AudienceEmbedding
+    affinity: Affinity
+    outcomes: OutcomeModel
+    interactions: sparse.csr_matrix
+    history: History
+    index: CreatorIndex
+
+    @property
+    def merchant_vectors(self) -> Vectors:
+        """One vector per merchant; its inner product with a creator's is the affinity."""
+        return self.affinity.merchant_vectors_
+
+    @property
+    def creator_vectors(self) -> Vectors:
+        """One vector per creator."""
+        return self.affinity.creator_vectors_
+
+    def vocabularies(self) -> tuple[Vocabulary, Vocabulary, Vocabulary]:
+        """Ids of merchants, creators and products."""
+        merchants, creators, products = (
+            Vocabulary(pd.Index(table["id"], dtype=object))
+            for table in (self.merchants, self.creators, self.products)
+        )
+        return merchants, creators, products
+
+    def catalog(self) -> Catalog:
+        """Columns that filters read."""
+        return Catalog.of(
+            self.vocabularies()[1],
+            self.creators,
+            self.segments,
+            self.creator_share_low,
+            self.creator_share_high,
+        )
+
+    def fits(self) -> PairFits:
+        """How well audience and categories of a pair fit."""
+        return PairFits(self.blocks.get("audience"), self.blocks.get("category"))
+
+    def write(self, writer: BundleWriter) -> None:
+        """Write everything into a bundle."""
+        for name in ("merchants", "creators", "products"):
+            writer.table(name, getattr(self, name))
+        for name in _ARRAYS:
+            writer.array(name, getattr(self, name))
+        writer.state("segments", {"segments": [list(one) for one in self.segments]})
+        for i, block in enumerate(self.blocks.values()):
+            arrays = {name: getattr(block, name) for name in _BLOCK_ARRAYS}
+            writer.state(f"blocks/{i}", {"name": block.name, **arrays})
+        writer.state("audience", self.audience.state())
+        writer.state("affinity", self.affinity.state())
+        writer.state("outcomes", self.outcomes.state())
+        matrix = self.interactions
+        arrays = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr}
+        writer.state("interactions", {**arrays, "shape": list(matrix.shape)})
+        writer.state("history", self.history.state())
+        facts = self.index.save(writer.path("index.faiss"))
+        writer.state("index", {**facts, "blocks": len(self.blocks)})
+
+    @classmethod
+    def read(cls, bundle: Bundle) -> Learnt:
+        """Read what :meth:`write` wrote; large arrays stay on disk until touched."""
+        arrays: dict[str, Any] = {name: bundle.array(name) for name in _ARRAYS}
+        facts = dict(bundle.state("index"))
+        matrix = bundle.state("interactions")
+        cells = (matrix["data"], matrix["indices"], matrix["indptr"])
+        affinity = Affinity.from_state(bundle.state("affinity"))
+        blocks = [Block(**bundle.state(f"blocks/{i}")) for i in range(facts.pop("blocks"))]
+        return cls(
+            merchants=bundle.table("merchants"),
+            creators=bundle.table("creators"),
+            products=bundle.table("products"),
+            segments=[(one, other) for one, other in bundle.state("segments")["segments"]],
+            blocks={block.name: block for block in blocks},
+            audience=AudienceEmbedding.from_state(bundle.state("audience")),
+            affinity=affinity,
+            outcomes=OutcomeModel.from_state(bundle.state("outcomes")),
+            interactions=sparse.csr_matrix(cells, shape=tuple(matrix["shape"])),
+            history=History.from_state(bundle.state("history")),
+            index=CreatorIndex.load(
+                bundle.folder / "index.faiss", affinity.creator_vectors_, facts
+            ),
+            **arrays,
+        )
+
+
+_ARRAYS = (
+    "merchant_shares",
+    "creator_share_low",
+    "creator_share_high",
+)

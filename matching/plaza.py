@@ -1,0 +1,333 @@
+"""The plaza: ranked, predicted and explained lists out of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from matching import reasons
+from matching.bundle import Bundle
+from matching.errors import BadInput, BundleError
+from matching.evidence import Evidence
+from matching.filters import Where, keep
+from matching.frames import Listing, frame_of, frame_of_many, predicted_frame
+from matching.index import best_first, inner_products
+from matching.learnt import Learnt
+from matching.queries import Asker, Desk
+from matching.ranking import Ranked, check_objective, objective_scores, top
+from matching.sources import affinity_parts, propose, speaking_for
+from models.pairs import Pairs
+from models.vocabulary import Rows
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Plaza:
+    """Answers who should work with whom, from one bundle.
+
+    Every list is a DataFrame, best first: ``rank``, the id, ``score`` (the objective; higher is
+    better), predictions with 80 % intervals, ``reasons`` and ``sources``. Asking again, or for
+    many at once, gives the same answer. Safe to use from several threads.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        As opened by :meth:`Bundle.open`; usually one calls :meth:`load`.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        learnt = Learnt.read(bundle)
+        self.manifest: Mapping[str, Any] = bundle.manifest
+        self.bundle_hash = bundle.hash
+        self._learnt = learnt
+        self._desk = Desk(learnt)
+        self._catalog = learnt.catalog()
+        self._parts = learnt.affinity.parts_
+        self._reach = learnt.outcomes.creator_columns_[: len(self._catalog)]
+        self._evidence = Evidence(
+            self._catalog,
+            learnt.history,
+            learnt.merchants,
+            learnt.creators,
+            self._desk.merchant_labels(self._catalog),
+            learnt.merchant_shares,
+            self._reach,
+        )
+
+    @classmethod
+    def load(cls, source: str | Path) -> Plaza:
+        """Open a bundle: a folder, or a registered model such as ``models:/alliance@champion``.
+
+        Raises
+        ------
+        BundleError
+            When there is no bundle, or it is damaged.
+        """
+        return cls(Bundle.open(_folder_of(source)))
+
+    @property
+    def merchant_ids(self) -> npt.NDArray[Any]:
+        """Ids of all merchants, in row order."""
+        return self._desk.merchants.ids
+
+    @property
+    def creator_ids(self) -> npt.NDArray[Any]:
+        """Ids of all creators, in row order."""
+        return self._desk.creators.ids
+
+    @property
+    def default_objective(self) -> str:
+        """``gmv`` where the market tells enough to expect any, else ``match``."""
+        return str(self.manifest["default_objective"])
+
+    def creators_for(
+        self,
+        merchant_id: str | Sequence[str],
+        k: int = 20,
+        *,
+        objective: str | None = None,
+        product_id: str | None = None,
+        where: Where | None = None,
+        exclude_worked_with: bool = False,
+    ) -> pd.DataFrame:
+        """Rank creators for a merchant, or for many at once.
+
+        Parameters
+        ----------
+        merchant_id : str, or list of str
+            A list puts a ``merchant_id`` column in front.
+        k : int
+            Length of each list. Where fewer creators pass the filters fewer come back, and
+            ``frame.attrs["shortfall"]`` says how many each filter removed (by merchant, where
+            several were asked for).
+        objective : str, optional
+            One of match, conversion, exposure, orders, gmv, net.
+        product_id : str, optional
+            The product to promote; it must be one of the merchant's.
+        exclude_worked_with : bool
+            Leave out creators that have promoted the merchant before.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds an id.
+        BadInput
+            When an argument cannot be used.
+        """
+        asked = self._objective(objective)
+        _check_request(k, where)
+        if isinstance(merchant_id, str):
+            asker = self._desk.merchant(merchant_id, product_id)
+            listing = self._creators_for(asker, k, asked, where, exclude_worked_with)
+            return frame_of("creator_id", self.creator_ids, listing)
+        ids = _ids(merchant_id, "merchant_id")
+        askers = [self._desk.merchant(one, product_id) for one in ids]
+        listings = [
+            self._creators_for(asker, k, asked, where, exclude_worked_with) for asker in askers
+        ]
+        return frame_of_many("creator_id", self.creator_ids, listings, "merchant_id", ids)
+
+    def creators_for_audience(
+        self,
+        audience: Mapping[str, Mapping[str, float]],
+        k: int = 20,
+        *,
+        objective: str = "match",
+        where: Where | None = None,
+    ) -> pd.DataFrame:
+        """Rank creators for an audience that somebody wants to reach, without any merchant.
+
+        Parameters
+        ----------
+        audience : dict of dimension to dict of segment to share
+            E.g. ``{"age": {"18-23": 0.6}, "gender": {"female": 0.8}}``.
+        objective : str
+            As in :meth:`creators_for`; a merchant nobody knows has no prices of its own, so
+            affinity alone is the default.
+
+        Raises
+        ------
+        BadInput
+            When a dimension, a segment or a share is not one the market knows.
+        """
+        check_objective(objective)
+        _check_request(k, where)
+        asker = self._desk.audience(audience, self._catalog)
+        listing = self._creators_for(asker, k, objective, where, False)
+        return frame_of("creator_id", self.creator_ids, listing)
+
+    def merchants_for(
+        self,
+        creator_id: str | Sequence[str],
+        k: int = 20,
+        *,
+        objective: str | None = None,
+        exclude_worked_with: bool = False,
+    ) -> pd.DataFrame:
+        """Rank merchants for a creator, or for many at once; as :meth:`creators_for`, mirrored."""
+        asked = self._objective(objective)
+        _check_request(k, None)
+        if isinstance(creator_id, str):
+            row = self._desk.creator(creator_id)
+            listing = self._merchants_for(row, k, asked, exclude_worked_with)
+            return frame_of("merchant_id", self.merchant_ids, listing)
+        ids = _ids(creator_id, "creator_id")
+        rows = [self._desk.creator(one) for one in ids]
+        listings = [self._merchants_for(row, k, asked, exclude_worked_with) for row in rows]
+        return frame_of_many("merchant_id", self.merchant_ids, listings, "creator_id", ids)
+
+    def similar_creators(
+        self, creator_id: str, k: int = 20, *, where: Where | None = None
+    ) -> pd.DataFrame:
+        """Creators most like one, by the cosine of all evidence but popularity.
+
+        Predictions are for a merchant that nobody knows yet.
+        """
+        _check_request(k, where)
+        row = self._desk.creator(creator_id)
+        others = np.arange(len(self._catalog)) != row
+        kept = keep(self._catalog, where, {"itself": others})
+        query, lengths = self._desk.alike(row)
+        products = inner_products(self._learnt.creator_vectors[kept.rows], query)
+        known = lengths[kept.rows] > 0
+        cosines = np.divide(products, lengths[kept.rows], out=np.zeros_like(products), where=known)
+        best = best_first(cosines, k)
+        rows, scores = kept.rows[best], cosines[best].astype(np.float64)
+        predictions = self._learnt.outcomes.predict(self._desk.pairs(self._desk.nobody(), rows))
+        contributions = affinity_parts(query, self._learnt.creator_vectors[rows], self._parts)
+        listing = Listing(
+            Ranked(rows, scores, scores, predictions),
+            reasons.alike(self._evidence, row, rows),
+            speaking_for(contributions, self._parts),
+            _shortfall(kept.counts(), rows, k),
+        )
+        return frame_of("creator_id", self.creator_ids, listing)
+
+    def predict(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        """Predict any pairs of merchant and creator.
+
+        Parameters
+        ----------
+        pairs : DataFrame with merchant_id, creator_id and, if it matters, product_id
+            A missing product means none in particular.
+
+        Returns
+        -------
+        DataFrame with the index and ids of ``pairs``, ``match`` and the predictions
+
+        Raises
+        ------
+        UnknownId
+            When no table holds an id.
+        BadInput
+            When a column is missing, or a product is not the merchant's.
+        """
+        asked = self._desk.named(pairs)
+        predictions = self._learnt.outcomes.predict(asked)
+        return predicted_frame(pairs, self._desk.affinity(asked), predictions)
+
+    def _creators_for(
+        self, asker: Asker, k: int, objective: str, where: Where | None, only_new: bool
+    ) -> Listing:
+        """One list: who passes, who is proposed, what is predicted, who comes first and why."""
+        also = {"exclude_worked_with": ~self._desk.partners(asker)} if only_new else None
+        kept = keep(self._catalog, where, also)
+        if objective == "match":
+            everyone = len(kept.rows) == len(self._catalog)
+            allowed = None if everyone else kept.rows
+            found, scores = self._learnt.index.search(asker.vector[None], k, allowed=allowed)
+            rows, affinity = found[0], scores[0]
+        else:
+            reach = self._reach.sum(axis=1)
+            rows = propose(self._learnt.index, asker.vector, self._parts, reach, kept.rows, k)
+            affinity = inner_products(self._learnt.creator_vectors[rows], asker.vector)
+        ranked = self._rank(rows, affinity, self._desk.pairs(asker, rows), objective, k)
+        vectors = self._learnt.creator_vectors[ranked.rows]
+        contributions = affinity_parts(asker.vector, vectors, self._parts)
+        named = dict(zip(self._parts, contributions.T, strict=True))
+        return Listing(
+            ranked,
+            reasons.for_merchant(self._evidence, asker.row, ranked.rows, named, asker.wanted),
+            speaking_for(contributions, self._parts),
+            _shortfall(kept.counts(), ranked.rows, k),
+        )
+
+    def _merchants_for(self, creator: int, k: int, objective: str, only_new: bool) -> Listing:
+        """The mirror image; merchants are few enough for everyone to be predicted."""
+        vector = self._learnt.creator_vectors[creator]
+        rows = np.arange(len(self.merchant_ids), dtype=np.int32)
+        removed: dict[str, int] = {}
+        if only_new:
+            rows = np.setdiff1d(rows, self._learnt.history.merchants_of(creator))
+            removed["exclude_worked_with"] = len(self.merchant_ids) - len(rows)
+        affinity = inner_products(self._learnt.merchant_vectors[rows], vector)
+        if objective == "match":
+            best = best_first(affinity, k)
+            rows, affinity = rows[best], affinity[best]
+        ranked = self._rank(rows, affinity, self._desk.mirrored(creator, rows), objective, k)
+        vectors = self._learnt.merchant_vectors[ranked.rows]
+        contributions = affinity_parts(vector, vectors, self._parts)
+        named = dict(zip(self._parts, contributions.T, strict=True))
+        return Listing(
+            ranked,
+            reasons.for_creator(self._evidence, creator, ranked.rows, named),
+            speaking_for(contributions, self._parts),
+            _shortfall(removed, ranked.rows, k),
+        )
+
+    def _rank(self, rows: Rows, affinity: Vectors, pairs: Pairs, objective: str, k: int) -> Ranked:
+        predictions = self._learnt.outcomes.predict(pairs)
+        exact = affinity.astype(np.float64)
+        scores = objective_scores(objective, exact, predictions)
+        return top(rows, scores, exact, predictions, k)
+
+    def _objective(self, objective: str | None) -> str:
+        if objective is None:
+            return self.default_objective
+        check_objective(objective)
+        return objective
+
+
+def _shortfall(removed: Mapping[str, int], rows: Rows, k: int) -> dict[str, int]:
+    """What the filters removed, when that left too few; the entity asked about does not count."""
+    short = len(rows) < k
+    return {name: n for name, n in removed.items() if name != "itself"} if short else {}
+
+
+def _ids(wanted: Sequence[str], name: str) -> list[str]:
+    ids: list[Any] = list(wanted) if hasattr(wanted, "__iter__") else [wanted]
+    wrong = [one for one in ids if not isinstance(one, str)]
+    if wrong:
+        raise BadInput(
+            f"{name}: got {wrong[0]!r} of type {type(wrong[0]).__name__}, expected a text or a "
+            "list of texts"
+        )
+    return ids
+
+
+def _check_request(k: int, where: Where | None) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise BadInput(f"k: got {k!r}, expected a whole number from 1 on")
+    if where is not None and not isinstance(where, Where):
+        raise BadInput(f"where: got {where!r}, expected a Where; write Where(categories=[…])")
+
+
+def _folder_of(source: str | Path) -> Path:
+    """The folder that a path or a URI stands for."""
+    scheme, separator, _ = str(source).partition(":/")
+    if isinstance(source, Path) or not separator or scheme == "file":
+        return Path(str(source).removeprefix("file://"))
+    known = {entry.name: entry for entry in entry_points(group="alliance.bundle_sources")}
+    if scheme not in known:
+        raise BundleError(
+            f"{source}: cannot open {scheme!r}; give a folder"
+            + "".join(f" or {name}:/…" for name in sorted(known))
+        )
+    fetch = known[scheme].load()
+    return Path(fetch(str(source)))

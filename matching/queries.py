@@ -1,0 +1,273 @@
+"""Who asks, and about which pairs: ids become rows here, and rows become pairs to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from matching.catalog import Catalog
+from matching.errors import BadInput, UnknownId
+from matching.index import inner_products
+from matching.learnt import Learnt
+from models.pairs import Floats, Pairs
+from models.vocabulary import Rows, Vocabulary
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A merchant that asks for creators, known or not.
+
+    Attributes
+    ----------
+    row : int
+        The merchant's; the row after the last when nobody knows it.
+    product : int
+        The product's; the row after the last for none in particular.
+    vector : float32 array of shape (d,)
+        Its inner product with a creator's vector is the affinity.
+    wanted : float32 array of shape (number of segments,)
+        Audience shares it wants; NaN unknown.
+    target : float32 array, optional
+        Its vector in the audience space, where that is not the one of its row.
+    """
+
+    row: int
+    product: int
+    vector: Vectors
+    wanted: Vectors
+    target: Vectors | None = None
+
+
+class Desk:
+    """Takes ids in and hands out what models understand.
+
+    Parameters
+    ----------
+    learnt : Learnt
+    """
+
+    def __init__(self, learnt: Learnt) -> None:
+        self._learnt = learnt
+        self._fits = learnt.fits()
+        self.merchants, self.creators, self.products = learnt.vocabularies()
+        self._product_merchant = learnt.products["merchant_row"].to_numpy(np.int32)
+
+    def merchant(self, one: str, product_id: str | None = None) -> Asker:
+        """Look a merchant up, with one of its products or none in particular.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds the merchant or the product.
+        BadInput
+            When the product is another merchant's.
+        """
+        row = _known(self.merchants, "merchant", one)
+        vector = self._learnt.merchant_vectors[row]
+        wanted = self._learnt.merchant_shares[row]
+        if product_id is None:
+            return Asker(row, len(self.products), vector, wanted)
+        product = _known(self.products, "product", product_id)
+        owner = self._product_merchant[product]
+        if owner not in (row, -1):
+            raise BadInput(
+                f"product {product_id!r} is of merchant {self.merchants.ids[owner]!r}, not of "
+                f"{one!r}; ask for a product of {one!r}"
+            )
+        return Asker(row, product, self._with_product(row, product), wanted)
+
+    def nobody(self) -> Asker:
+        """Stand in for a merchant that nobody knows and of whom nothing is told."""
+        return Asker(
+            len(self.merchants),
+            len(self.products),
+            np.zeros(self._learnt.merchant_vectors.shape[1], np.float32),
+            np.full(len(self._learnt.segments), np.nan, np.float32),
+        )
+
+    def audience(self, target: Mapping[str, Mapping[str, float]], catalog: Catalog) -> Asker:
+        """Stand in for somebody who wants to reach an audience.
+
+        Raises
+        ------
+        BadInput
+            When a dimension, a segment or a share is not one the market knows.
+        """
+        try:
+            vectors = self._learnt.audience.embed_target(target)
+        except ValueError as error:
+            raise BadInput(f"audience: {error}") from None
+        usable = {
+            name: one for name, one in vectors.items() if name in self._learnt.affinity.powers_
+        }
+        wanted = np.full(len(catalog.segments), np.nan, np.float32)
+        for dimension, shares in target.items():
+            for segment, share in shares.items():
+                column = catalog.segment(dimension, segment)
+                if column is not None:
+                    wanted[column] = share
+        return Asker(
+            len(self.merchants),
+            len(self.products),
+            self._learnt.affinity.embed_merchant(blocks=usable),
+            wanted,
+            vectors.get("audience"),
+        )
+
+    def creator(self, one: str) -> int:
+        """Row of a creator.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds it.
+        """
+        return _known(self.creators, "creator", one)
+
+    def partners(self, asker: Asker) -> npt.NDArray[np.bool_]:
+        """Mask of the creators that have worked with the asker."""
+        mask = np.zeros(len(self.creators), dtype=bool)
+        mask[self._learnt.history.creators_of(asker.row)] = True
+        return mask
+
+    def pairs(self, asker: Asker, creators: Rows) -> Pairs:
+        """Pair the asker with each of some creators."""
+        merchant = np.full(len(creators), asker.row, dtype=np.int32)
+        product = np.full(len(creators), asker.product, dtype=np.int32)
+        pairs = self._paired(merchant, creators.astype(np.int32), product)
+        if asker.target is None:
+            return pairs
+        block = self._learnt.blocks["audience"]
+        cosine = inner_products(block.creators[creators], asker.target).astype(np.float64)
+        fit = np.where(block.creator_known[creators], cosine, np.nan)
+        return Pairs(merchant, pairs.creator, product, fit, pairs.category_fit)
+
+    def mirrored(self, creator: int, merchants: Rows) -> Pairs:
+        """Pair a creator with each of some merchants."""
+        creators = np.full(len(merchants), creator, dtype=np.int32)
+        product = np.full(len(merchants), len(self.products), dtype=np.int32)
+        return self._paired(merchants.astype(np.int32), creators, product)
+
+    def named(self, pairs: pd.DataFrame) -> Pairs:
+        """Look up a table of pairs.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds one of the ids.
+        BadInput
+            When a column is missing, or a product is another merchant's.
+        """
+        for name in ("merchant_id", "creator_id"):
+            if name not in pairs.columns:
+                raise BadInput(
+                    f"pairs: no column {name!r} among {', '.join(map(str, pairs.columns))}; "
+                    "give merchant_id and creator_id"
+                )
+        merchant = _all_known(self.merchants, "merchant", pairs["merchant_id"])
+        creator = _all_known(self.creators, "creator", pairs["creator_id"])
+        product = np.full(len(pairs), len(self.products), dtype=np.int32)
+        if "product_id" in pairs.columns:
+            given = pairs["product_id"].notna().to_numpy()
+            product[given] = _all_known(self.products, "product", pairs["product_id"][given])
+            owner = np.append(self._product_merchant, -1)[product]
+            wrong = np.flatnonzero((owner >= 0) & (owner != merchant))
+            if len(wrong):
+                first = pairs.iloc[wrong[0]]
+                raise BadInput(
+                    f"pairs: product {first['product_id']!r} is not of merchant "
+                    f"{first['merchant_id']!r}; {len(wrong)} of {len(pairs)} pairs are so"
+                )
+        return self._paired(merchant, creator, product)
+
+    def affinity(self, pairs: Pairs) -> Floats:
+        """Affinity of known pairs, whatever the product; float64 array of shape (n,)."""
+        left = self._learnt.merchant_vectors[pairs.merchant]
+        right = self._learnt.creator_vectors[pairs.creator]
+        return np.asarray(np.einsum("ij,ij->i", left, right), dtype=np.float64)
+
+    def alike(self, creator: int) -> tuple[Vectors, Vectors]:
+        """Query and lengths for the cosine between creators on all evidence but popularity.
+
+        Returns
+        -------
+        query : float32 array of shape (d,)
+            The creator's direction.
+        lengths : float32 array of shape (number of creators,)
+            What inner products with it are divided by.
+        """
+        query = np.array(self._learnt.creator_vectors[creator])
+        popularity = self._learnt.affinity.parts_.get("popularity")
+        if popularity is not None:
+            query[popularity] = 0
+        return query / max(self._lengths[creator], np.finfo(np.float32).tiny), self._lengths
+
+    def merchant_labels(self, catalog: Catalog) -> sparse.csr_matrix:
+        """Which of the creators' categories each merchant sells; merchants × categories."""
+        names = catalog.names["categories"]
+        texts = self._learnt.merchants["categories"].astype("string").str.casefold().fillna("")
+        found = [
+            (row, names[label])
+            for row, text in enumerate(texts)
+            for label in sorted({one.strip() for one in text.split("|")})
+            if label in names
+        ]
+        rows, columns = zip(*found, strict=True) if found else ((), ())
+        shape = (len(texts), len(names))
+        return sparse.csr_matrix((np.ones(len(rows), bool), (rows, columns)), shape=shape)
+
+    @cached_property
+    def _lengths(self) -> Vectors:
+        vectors = self._learnt.creator_vectors
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        popularity = self._learnt.affinity.parts_.get("popularity")
+        if popularity is not None:
+            squares = squares - np.einsum(
+                "ij,ij->i", vectors[:, popularity], vectors[:, popularity]
+            )
+        lengths: Vectors = np.sqrt(np.maximum(squares, 0))
+        return lengths
+
+    def _paired(self, merchant: Rows, creator: Rows, product: Rows) -> Pairs:
+        return Pairs(
+            merchant,
+            creator,
+            product,
+            self._fits.audience(merchant, creator, product),
+            self._fits.category(merchant, creator, product),
+        )
+
+    def _with_product(self, merchant: int, product: int) -> Vectors:
+        """The merchant's vector, had it only this product: its own evidence comes first."""
+        blocks: dict[str, Any] = {}
+        for name, block in self._learnt.blocks.items():
+            if block.product_known[product]:
+                blocks[name] = block.products[product]
+            elif block.merchant_known[merchant]:
+                blocks[name] = block.merchants[merchant]
+        history = self._learnt.interactions[[merchant]]
+        return self._learnt.affinity.embed_merchant(history=history, blocks=blocks)
+
+
+def _known(ids: Vocabulary, kind: str, one: str) -> int:
+    try:
+        return ids.row(one)
+    except KeyError as error:
+        raise UnknownId(f"no table holds this {kind}: {error.args[0]}") from None
+
+
+def _all_known(ids: Vocabulary, kind: str, wanted: Iterable[str]) -> Rows:
+    rows, known = ids.find(wanted)
+    if not known.all():
+        first = next(one for one, ok in zip(wanted, known, strict=True) if not ok)
+        _known(ids, kind, first)
+    return rows

@@ -1,0 +1,96 @@
+"""From predictions to one order: the only place where several numbers become one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+
+import numpy as np
+
+from matching.errors import BadInput
+from matching.index import best_first
+from models.outcome import Predictions
+from models.pairs import Floats
+from models.vocabulary import Rows
+
+#: What a list can be ranked by. ``match`` is affinity alone; the others are expectations.
+OBJECTIVES = ("match", "conversion", "exposure", "orders", "gmv", "net")
+
+_COLUMN = {
+    "conversion": "p_conversion",
+    "exposure": "exposures",
+    "orders": "expected_orders",
+    "gmv": "expected_gmv",
+    "net": "expected_net",
+}
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One list, best first.
+
+    Attributes
+    ----------
+    rows : int32 array of shape (k,)
+        Creators, or merchants where a creator asked.
+    scores : float64 array of shape (k,)
+        The objective; higher is better.
+    affinity : float64 array of shape (k,)
+        The ``match`` score, whatever the objective.
+    predictions : Predictions of k pairs
+    """
+
+    rows: Rows
+    scores: Floats
+    affinity: Floats
+    predictions: Predictions
+
+
+def check_objective(objective: str) -> None:
+    """Refuse a word that is no objective.
+
+    Raises
+    ------
+    BadInput
+    """
+    if objective not in OBJECTIVES:
+        near = get_close_matches(str(objective), OBJECTIVES, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise BadInput(f"objective {objective!r} is not one of {', '.join(OBJECTIVES)}{hint}")
+
+
+def objective_scores(objective: str, affinity: Floats, predictions: Predictions) -> Floats:
+    """Combine affinity and predictions into the number a list is ranked by.
+
+    A pair's score depends on that pair alone.
+
+    Raises
+    ------
+    BadInput
+        When this market gave no data for the objective.
+    """
+    if objective == "match":
+        return affinity
+    scores: Floats = getattr(predictions, _COLUMN[objective])
+    if len(scores) and np.isnan(scores).all():
+        raise BadInput(
+            f"objective {objective!r} needs {_NEEDS[objective]}, which this market does not tell; "
+            "use objective='match'"
+        )
+    return scores
+
+
+_NEEDS = {
+    "conversion": "orders and clicks",
+    "exposure": "exposures or views",
+    "orders": "exposures and orders",
+    "gmv": "exposures, orders and prices",
+    "net": "exposures, orders, prices and commissions",
+}
+
+
+def top(rows: Rows, scores: Floats, affinity: Floats, predictions: Predictions, k: int) -> Ranked:
+    """Keep the best ``k``; equal scores are ordered by row."""
+    best = best_first(scores, k)
+    kept = {one.name: getattr(predictions, one.name)[best] for one in fields(predictions)}
+    return Ranked(rows[best], scores[best], affinity[best], Predictions(**kept))

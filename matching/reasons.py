@@ -1,0 +1,249 @@
+"""Why somebody is in a list, in the words of who asks, each reason with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.evidence import Evidence
+from models.vocabulary import Rows
+
+Vectors = npt.NDArray[np.float32]
+
+#: Reasons given at most for one row.
+AT_MOST = 4
+
+#: A part of the affinity is worth a reason from this share of all that speaks for a row.
+WORTH_A_REASON = 0.1
+
+#: A creator's own rate or reach is worth a reason from this share of all creators on.
+OUTSTANDING = 0.8
+
+
+@dataclass(frozen=True)
+class Words:
+    """How reasons are put to a merchant, and how to a creator."""
+
+    circle: str
+    others: str
+    audience: str
+    viewers: str
+    category: str
+    sought: str
+    given: str
+    nothing: str
+
+
+TO_MERCHANT = Words(
+    circle="Works for {others} that also {work} with your partner {name}.",
+    others="merchant",
+    audience="{share:.0%} of its audience is {segment} ({dimension}; market average "
+    "{average:.0%}), whom you sell to.",
+    viewers="Its viewers also watch the creators you work with.",
+    category="Promotes {categories}, as you sell.",
+    sought="Booked by {others}.",
+    given="Its {space} is close to what you and your partners stand for.",
+    nothing="Little is known of this creator yet.",
+)
+TO_CREATOR = Words(
+    circle="Works with {others} who also {work} for your partner {name}.",
+    others="creator",
+    audience="{share:.0%} of your audience is {segment} ({dimension}; market average "
+    "{average:.0%}), whom it sells to.",
+    viewers="Your viewers also watch the creators it works with.",
+    category="Sells {categories}, as you promote.",
+    sought="Works with {others}.",
+    given="Its {space} is close to yours.",
+    nothing="Little is known of this merchant yet.",
+)
+
+
+def for_merchant(
+    evidence: Evidence,
+    merchant: int,
+    creators: Rows,
+    contributions: Mapping[str, Vectors],
+    wanted: Vectors,
+) -> list[list[str]]:
+    """Reasons for each creator of one merchant's list.
+
+    Parameters
+    ----------
+    merchant : int
+        Row of the merchant; the row after the last is one that nobody knows.
+    creators : int32 array of shape (k,)
+    contributions : dict of part to float32 array of shape (k,)
+        What each part adds to the affinity.
+    wanted : float32 array of shape (number of segments,)
+        Shares of the audience asked for; NaN unknown.
+    """
+    circles = evidence.shared_circles(False, creators, merchant)
+    partners = evidence.partners(True, merchant)
+    reasons = []
+    for i, creator in enumerate(creators.tolist()):
+        told = [_together(evidence, merchant, creator)]
+        for part in _strongest(contributions, i):
+            if part == "collaborative":
+                told.append(_circle(evidence, TO_MERCHANT, False, circles[i], partners))
+            else:
+                told.append(
+                    _part(evidence, TO_MERCHANT, part, (merchant, creator), wanted, partners)
+                )
+        told += _outstanding(evidence, creator)
+        reasons.append(_spoken(told, TO_MERCHANT.nothing))
+    return reasons
+
+
+def for_creator(
+    evidence: Evidence, creator: int, merchants: Rows, contributions: Mapping[str, Vectors]
+) -> list[list[str]]:
+    """Reasons for each merchant of one creator's list; as :func:`for_merchant`, mirrored."""
+    circles = evidence.shared_circles(True, merchants, creator)
+    partners = evidence.partners(False, creator)
+    reasons = []
+    for i, merchant in enumerate(merchants.tolist()):
+        told = [_together(evidence, merchant, creator)]
+        wanted = evidence.merchant_shares[merchant]
+        for part in _strongest(contributions, i):
+            if part == "collaborative":
+                told.append(_circle(evidence, TO_CREATOR, True, circles[i], partners))
+            else:
+                told.append(
+                    _part(evidence, TO_CREATOR, part, (merchant, creator), wanted, partners)
+                )
+        reasons.append(_spoken(told, TO_CREATOR.nothing))
+    return reasons
+
+
+def alike(evidence: Evidence, creator: int, others: Rows) -> list[list[str]]:
+    """Reasons why each of some creators resembles one."""
+    clients = evidence.partners(False, creator)
+    shared = evidence.history.met_by_creator[others][:, clients].tocsr()
+    mine = evidence.catalog.labels["categories"][creator]
+    reasons = []
+    for i, other in enumerate(others.tolist()):
+        names = [evidence.name(True, clients[j]) for j in shared[i].indices[:3]]
+        categories = evidence.common_categories(mine, other)
+        told: list[str | None] = []
+        if names:
+            number = shared[i].nnz
+            count = "merchant" if number == 1 else _count(number, "merchant")
+            more = "" if number == len(names) else "such as "
+            told.append(f"Works for the same {count}: {more}{_listed(names)}.")
+        if categories:
+            told.append(f"Promotes {_listed(categories)} too.")
+        segment = evidence.common_segment(other, creator)
+        if segment is not None:
+            told.append(
+                f"{segment.share:.0%} of its audience is {segment.name} ({segment.dimension}; "
+                f"the other's {segment.other:.0%}, market average {segment.average:.0%})."
+            )
+        reasons.append(_spoken(told, "Close in what cooperations and audience tell together."))
+    return reasons
+
+
+def _together(evidence: Evidence, merchant: int, creator: int) -> str | None:
+    known = merchant < len(evidence.merchants)
+    entry = evidence.history.between(merchant, creator) if known else None
+    if entry is None:
+        return None
+    history = evidence.history
+    times, orders, clicks = history.promotions[entry], history.orders[entry], history.clicks[entry]
+    outcome = "" if np.isnan(orders) else f": {_count(orders, 'order')}"
+    if outcome and clicks > 0:
+        outcome += f" from {_count(clicks, 'click')}"
+    day = np.datetime64(int(history.last_day[entry]), "D")
+    often = "once" if times == 1 else f"{times} times"
+    return f"You have worked together {often}, last on {day}{outcome}."
+
+
+def _part(
+    evidence: Evidence,
+    words: Words,
+    part: str,
+    pair: tuple[int, int],
+    wanted: Vectors,
+    partners: Rows,
+) -> str | None:
+    """What one part of the affinity says of a pair of merchant and creator, if anything."""
+    merchant, creator = pair
+    if part == "audience":
+        segment = evidence.wanted_segment(wanted, creator)
+        if segment is None:
+            return None
+        return words.audience.format(
+            share=segment.share,
+            segment=segment.name,
+            dimension=segment.dimension,
+            average=segment.average,
+        )
+    if part == "co_audience":
+        return words.viewers if len(partners) else None
+    if part == "category":
+        known = merchant < len(evidence.merchants)
+        labels = evidence.merchant_labels[merchant] if known else None
+        common = [] if labels is None else evidence.common_categories(labels, creator)
+        return words.category.format(categories=_listed(common)) if common else None
+    if part == "popularity":
+        sought = words is TO_CREATOR
+        others = len(evidence.partners(sought, merchant if sought else creator))
+        return words.sought.format(others=_count(others, words.others)) if others > 1 else None
+    return words.given.format(space=part.removeprefix("given:").replace("_", " "))
+
+
+def _circle(
+    evidence: Evidence,
+    words: Words,
+    merchants: bool,
+    shared: npt.NDArray[np.int32],
+    partners: Rows,
+) -> str | None:
+    """The partner with whom a row shares most of its own partners."""
+    if not shared.any():
+        return None
+    best = int(np.argmax(shared))
+    number = int(shared[best])
+    return words.circle.format(
+        others=_count(number, words.others),
+        work="works" if number == 1 else "work",
+        name=evidence.name(merchants, partners[best]),
+    )
+
+
+def _outstanding(evidence: Evidence, creator: int) -> list[str | None]:
+    exposures, conversion = (float(share) for share in evidence.standing[creator])
+    told: list[str | None] = []
+    if conversion >= OUTSTANDING:
+        told.append(f"Converts better than {_floor(conversion)} of creators.")
+    if exposures >= OUTSTANDING:
+        told.append(f"Gets more exposures than {_floor(exposures)} of creators.")
+    return told
+
+
+def _strongest(contributions: Mapping[str, Vectors], i: int) -> list[str]:
+    """Parts that speak for one row and are worth a reason, the strongest first."""
+    positive = {part: float(column[i]) for part, column in contributions.items() if column[i] > 0}
+    least = WORTH_A_REASON * sum(positive.values())
+    return sorted(
+        (part for part in positive if positive[part] >= least), key=lambda p: -positive[p]
+    )
+
+
+def _spoken(told: list[str | None], nothing: str) -> list[str]:
+    return [one for one in told if one][:AT_MOST] or [nothing]
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{number:,.0f} {noun}" + ("" if number == 1 else "s")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _floor(share: float) -> str:
+    """A share in whole steps of 5 %, so that it is never overstated."""
+    return f"{int(share * 20 + 1e-4) * 5}%"
