@@ -1,0 +1,105 @@
+"""Baselines: one contract for all of them, and known answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from models.whitening import unit
+from training.baselines import (
+    AudienceAlone,
+    Ease,
+    ImplicitAls,
+    ItemNeighbours,
+    Popularity,
+    Scorer,
+    ranked,
+)
+
+
+def two_worlds(n: int = 24, m: int = 16) -> sp.csr_matrix:
+    """Askers and candidates of the same parity meet, but for one pair in four."""
+    rows, columns = np.indices((n, m))
+    return sp.csr_matrix(
+        ((rows % 2 == columns % 2) & ((rows + columns) % 8 != 0)).astype(np.float32)
+    )
+
+
+def parity_space(n: int = 24, m: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    def side(size: int) -> np.ndarray:
+        return np.where(np.arange(size) % 2 == 0, 1.0, -1.0).astype(np.float32)[:, None]
+
+    return side(n), side(m)
+
+
+SCORERS: dict[str, Callable[[], Scorer]] = {
+    "popularity": Popularity,
+    "neighbours": ItemNeighbours,
+    "ease": lambda: Ease(penalty=1.0),
+    "als": lambda: ImplicitAls(factors=4),
+    "audience": lambda: AudienceAlone([parity_space()]),
+}
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_every_scorer_scores_all_candidates_and_single_equals_batch(name: str) -> None:
+    scorer = SCORERS[name]().fit(two_worlds())
+    batch = scorer.score(np.arange(24))
+    assert batch.shape == (24, 16)
+    assert batch.dtype == np.float32
+    assert np.isfinite(batch).all()
+    np.testing.assert_allclose(scorer.score(np.array([5]))[0], batch[5], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in SCORERS if name != "popularity"])
+def test_every_learner_finds_the_missing_pairs_of_its_world(name: str) -> None:
+    met = two_worlds()
+    lists = ranked(SCORERS[name]().fit(met).score(np.arange(24)), met, 1)
+    assert (lists[:, 0] % 2 == np.arange(24) % 2).mean() > 0.9
+
+
+def test_popularity_is_the_same_for_all() -> None:
+    met = sp.csr_matrix(np.array([[1.0, 5.0, 0.0], [0.0, 2.0, 0.0]]))
+    assert Popularity().fit(met).score(np.array([0, 1])).tolist() == [[1, 2, 0], [1, 2, 0]]
+
+
+def test_item_neighbours_by_hand() -> None:
+    met = sp.csr_matrix(np.array([[1.0, 3.0, 0.0], [1.0, 1.0, 1.0]]))
+    plain = ItemNeighbours(shrink=0.0).fit(met).score(np.array([0]))
+    np.testing.assert_allclose(
+        plain[0], [2 / np.sqrt(4), 2 / np.sqrt(4), 1 / np.sqrt(2) + 1 / np.sqrt(2)], rtol=1e-6
+    )
+    shrunk = ItemNeighbours(shrink=2.0).fit(met).score(np.array([0]))
+    assert shrunk[0, 0] == pytest.approx(2 / (np.sqrt(4) + 2))
+
+
+def test_ease_by_hand() -> None:
+    # Two candidates always met together: the weight of one on the other is 2 / (2 + penalty).
+    met = sp.csr_matrix(np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]]))
+    scores = Ease(penalty=1.0).fit(met).score(np.array([2]))
+    assert scores[0, 1] == pytest.approx(2 / (3 + 1))
+    assert scores[0, 0] == 0
+
+
+def test_ease_says_where_it_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="EASE over 3 candidates, limit 2; its matrix would be"):
+        Ease(limit=2).fit(sp.csr_matrix((4, 3)))
+
+
+def test_an_unplaced_asker_takes_the_mean_place_of_its_partners() -> None:
+    candidates = unit(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=np.float32))
+    askers = np.array([[1.0, 0.0], [0.0, 0.0]], dtype=np.float32)
+    met = sp.csr_matrix(np.array([[0, 0, 1], [1, 1, 0]]))
+    scores = AudienceAlone([(askers, candidates)]).fit(met).score(np.array([0, 1]))
+    half = np.sqrt(1 / 2)
+    # The third candidate is unplaced too and takes the place of the asker that knows it.
+    np.testing.assert_allclose(scores, [[1, 0, 1], [half, half, half]], atol=1e-6)
+
+
+def test_ranked_leaves_out_the_met_and_pads() -> None:
+    scores = np.array([[0.2, 0.2, 0.9, -np.inf]], dtype=np.float32)
+    met = sp.csr_matrix(np.array([[0, 0, 1, 0]]))
+    assert ranked(scores, met, 6).tolist() == [[0, 1, -1, -1, -1, -1]]
