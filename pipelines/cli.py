@@ -1,0 +1,287 @@
+"""The command line: each command parses, makes one call and prints.
+
+What a command needs is imported when it runs, so that ``alliance --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matching.errors import AllianceError
+from pipelines.console import bar, complain, print_frame, shown, stages, stdout
+
+app = typer.Typer(
+    help="Match merchants and creators: predictions, and ranked lists with their reasons.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Size(StrEnum):
+    """How large a market to make up."""
+
+    small = "small"
+    medium = "medium"
+    large = "large"
+
+
+class Engine(StrEnum):
+    """What batch scoring runs on."""
+
+    local = "local"
+
+
+#: Exit code after Ctrl-C, as shells have it.
+STOPPED = 130
+
+MarketFolder = Annotated[Path, typer.Argument(metavar="MARKET", help="Folder of tables.")]
+BundlePlace = Annotated[
+    str, typer.Argument(metavar="BUNDLE", help="A bundle's folder, or models:/alliance@champion.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATE", help="Nothing after this moment is seen, e.g. 2026-06-30. Default: all."
+    ),
+]
+MaxSetAside = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Stop when more than this share of a table is set aside."),
+]
+Objective = Annotated[
+    str | None,
+    typer.Option(help="match, conversion, exposure, orders, gmv or net. Default: the bundle's."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"alliance {version('alliance-matching')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def alliance(
+    context: typer.Context,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Show help when no command is given."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(epilog="Example: alliance demo --out artifacts/demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to leave everything in.")] = Path(
+        "artifacts/demo"
+    ),
+    max_set_aside: MaxSetAside = 0.05,
+) -> int:
+    """Do the whole job on a synthetic market: make it, check, train, score, print a list."""
+    from pipelines.demo import demo
+
+    return demo(stdout(), out, max_set_aside=max_set_aside)
+
+
+@app.command(epilog="Example: alliance simulate artifacts/market --seed 7 --size small")
+def simulate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write the market to.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same market.")] = 7,
+    size: Annotated[Size, typer.Option(help="How many creators and merchants.")] = Size.small,
+) -> int:
+    """Write a synthetic market, with its hidden truth in OUT/truth/."""
+    from pipelines.simulate import simulate
+
+    simulate(out, seed=seed, size=size.value)
+    stdout().print(f"A synthetic market ({size.value}, seed {seed}) is in {shown(out)}")
+    return 0
+
+
+@app.command(
+    epilog="Example: alliance check artifacts/market --set-aside artifacts/set_aside.parquet"
+)
+def check(
+    market: MarketFolder,
+    set_aside: Annotated[
+        Path | None, typer.Option(help="Write what was set aside to this Parquet file.")
+    ] = None,
+    max_set_aside: MaxSetAside = 0.05,
+) -> int:
+    """Check a market folder. Exit code 0: clean, 1: rows set aside, 2: not usable."""
+    from pipelines.check import check_market
+
+    return check_market(market, set_aside=set_aside, max_set_aside=max_set_aside)
+
+
+@app.command(
+    epilog="Example: alliance train artifacts/market --bundle artifacts/bundle --as-of 2026-06-30"
+)
+def train(
+    market: MarketFolder,
+    bundle: Annotated[Path, typer.Option(help="Folder to write the bundle to.")],
+    as_of: AsOf = None,
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "alliance",
+    holdout_days: Annotated[
+        int, typer.Option(min=1, help="Days of the backtest that measures the run.")
+    ] = 30,
+    track: Annotated[bool, typer.Option(help="Track the run in MLflow.")] = True,
+    max_set_aside: MaxSetAside = 0.05,
+) -> int:
+    """Fit everything on what was known at --as-of and write a bundle."""
+    from pipelines.train import train
+
+    with stages("training") as progress:
+        trained = train(
+            market,
+            bundle,
+            as_of=as_of,
+            experiment=experiment,
+            holdout_days=holdout_days,
+            track=track,
+            max_set_aside=max_set_aside,
+            progress=progress,
+        )
+    console = stdout()
+    for line in [*trained.told, f"The bundle is in {shown(bundle)}"]:
+        console.print(line, soft_wrap=True)
+    return _warn_set_aside(trained.set_aside, market)
+
+
+@app.command(epilog="Example: alliance evaluate artifacts/market --holdout-days 30 -k 20")
+def evaluate(
+    market: MarketFolder,
+    holdout_days: Annotated[int, typer.Option(min=1, help="Days held out at the end.")] = 30,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Length of the lists judged.")] = 20,
+    as_of: AsOf = None,
+    out: Annotated[Path, typer.Option(help="Folder for tables and plots.")] = Path(
+        "artifacts/evaluation"
+    ),
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "alliance",
+    track: Annotated[bool, typer.Option(help="Track the run in MLflow.")] = True,
+    max_set_aside: MaxSetAside = 0.05,
+) -> int:
+    """Backtest the served lists on the last days of a market, against baselines."""
+    from pipelines.evaluate import evaluate
+
+    with stages("evaluating") as progress:
+        evaluated = evaluate(
+            market,
+            out,
+            holdout_days=holdout_days,
+            k=k,
+            as_of=as_of,
+            experiment=experiment,
+            track=track,
+            max_set_aside=max_set_aside,
+            progress=progress,
+        )
+    console = stdout()
+    for title, frame in evaluated.evaluation.tables().items():
+        print_frame(console, frame, title)
+        console.print()
+    console.print(f"Tables and plots are in {shown(out)}", soft_wrap=True)
+    return _warn_set_aside(evaluated.set_aside, market)
+
+
+@app.command(
+    epilog="Example: alliance score artifacts/bundle --out artifacts/scores --k 50 --objective gmv"
+)
+def score(
+    bundle: BundlePlace,
+    out: Annotated[Path, typer.Option(help="Folder for the Parquet parts.")],
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Creators a merchant.")] = 50,
+    objective: Objective = None,
+    engine: Annotated[Engine, typer.Option(help="What to run on.")] = Engine.local,
+) -> int:
+    """Rank creators for every merchant; a stopped job goes on where it was."""
+    from pipelines.score import score
+
+    with bar("scoring") as progress:
+        manifest = score(bundle, out, k=k, objective=objective, progress=progress)
+    stdout().print(
+        f"{manifest['rows']:,} rows for {manifest['merchants']:,} merchants are in {shown(out)}",
+        soft_wrap=True,
+    )
+    return 0
+
+
+@app.command(
+    epilog="Example: alliance match artifacts/bundle m17 -k 5 --where categories=beauty,home"
+)
+def match(
+    bundle: BundlePlace,
+    merchant_id: Annotated[str, typer.Argument(metavar="MERCHANT_ID")],
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many creators.")] = 20,
+    objective: Objective = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A filter, repeatable: regions=north,east, followers=10000..500000, "
+            "audience.gender.female=0.5, keep_unknown=true."
+        ),
+    ] = None,
+    product: Annotated[
+        str | None, typer.Option(metavar="PRODUCT_ID", help="Rank for this product.")
+    ] = None,
+    exclude_worked_with: Annotated[
+        bool, typer.Option("--exclude-worked-with", help="New partners only.")
+    ] = False,
+) -> int:
+    """Print one merchant's ranked creators with predictions and reasons."""
+    from pipelines.match import match, print_list
+
+    frame, by = match(
+        bundle,
+        merchant_id,
+        k=k,
+        objective=objective,
+        where=where or (),
+        product_id=product,
+        exclude_worked_with=exclude_worked_with,
+    )
+    print_list(stdout(), frame, by)
+    return 0
+
+
+def _warn_set_aside(rows: int, market: Path) -> int:
+    if rows:
+        print(
+            f"alliance: {rows:,} rows set aside; see `alliance check {shown(market)}`",
+            file=sys.stderr,
+        )
+    return int(rows > 0)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives back its exit code, 0, 1 or 2, 130 after Ctrl-C."""
+    # implicit wants its BLAS on one thread, which has to be said before numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        code = app(arguments, prog_name="alliance", standalone_mode=False)
+    except AllianceError as error:
+        return complain(str(error))
+    except typer.TyperException as error:
+        # The first words of some are pydantic's, not ours.
+        what = error.format_message().replace("Value error, ", "").rstrip(".")
+        return complain(f"{what}; see alliance --help")
+    except OSError as error:
+        # A full disk, a folder that may not be written: the person's to mend, not a fault of ours.
+        return complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    if code == STOPPED:
+        print("alliance: stopped", file=sys.stderr)
+    return int(code or 0)
+
+
+def main() -> None:
+    """Entry point of the ``alliance`` command."""
+    sys.exit(run())

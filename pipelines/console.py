@@ -1,0 +1,117 @@
+"""What a person sees: tables on stdout, progress and errors on stderr, plain text in a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Width of printed tables where no terminal tells one.
+PIPE_WIDTH = 100
+
+
+def stdout() -> Console:
+    """The console for results: as wide as the terminal, or 100 columns in a pipe."""
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(width=width, highlight=False, markup=False)
+
+
+def stderr() -> Console:
+    """The console for progress; whoever writes to it asks first whether it is a terminal."""
+    return Console(stderr=True, highlight=False, markup=False)
+
+
+def complain(line: str) -> int:
+    """Say in one line on stderr what went wrong; gives back exit code 2."""
+    print(f"alliance: {' '.join(line.split())}", file=sys.stderr)
+    return 2
+
+
+@contextmanager
+def stages(title: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal which stage of a long job runs and how long each took.
+
+    Yields a callable that names the stage that begins; in a pipe it does nothing.
+    """
+    console = stderr()
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    began = time.perf_counter()
+    current: list[str] = []
+
+    def done() -> None:
+        if current:
+            console.print(f"  {current.pop()}  {time.perf_counter() - began:.1f} s", style="dim")
+
+    def begin(stage: str) -> None:
+        nonlocal began
+        done()
+        began = time.perf_counter()
+        current.append(stage)
+        status.update(f"{title}: {stage}")
+
+    with console.status(title) as status:
+        yield begin
+        done()
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on a terminal; yields a callable that is told what is done, of what."""
+    console = stderr()
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
+
+
+def shown(path: Path | str) -> str:
+    """A path as a person would type it: relative to where they are, where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)
+
+
+def print_frame(console: Console, frame: pd.DataFrame, title: str = "") -> None:
+    """Print a small table, numbers to the right."""
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for name in frame.columns:
+        numeric = frame[name].dtype.kind in "iuf"
+        table.add_column(str(name), justify="right" if numeric else "left", no_wrap=True)
+    for row in frame.itertuples(index=False):
+        table.add_row(*(number(one) if isinstance(one, float) else str(one) for one in row))
+    console.print(table)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number as a person writes it; NaN is a dash.
+
+    Examples
+    --------
+    >>> number(1234.5), number(0.03456), number(float("nan")), number(973)
+    ('1,234', '0.0346', '–', '973')
+    """
+    if value != value:
+        return "–"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:#.{digits}g}".rstrip(".") if value else "0"
