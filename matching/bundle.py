@@ -74,9 +74,9 @@ class Bundle:
 
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """One array, mapped into memory."""
-        return np.load(  # type: ignore[no-any-return]
-            self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False
-        )
+        path = self.folder / f"{name}.npy"
+        # A plain view: numpy's own class for mapped files makes every row look-up slow.
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
     def table(self, name: str) -> pd.DataFrame:
         """One table."""
@@ -143,7 +143,8 @@ class BundleWriter:
     def state(self, name: str, state: State) -> None:
         """Write an estimator's state: its arrays as files of their own, the rest as JSON."""
         split = self._split(name, state)
-        text = json.dumps(split, indent=1, sort_keys=True, allow_nan=True)
+        # The order of keys is kept: an estimator may have learnt it.
+        text = json.dumps(split, indent=1)
         self.path(f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
     def _split(self, name: str, value: Any) -> Any:
@@ -204,4 +205,5 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
 
 def _file(key: object) -> str:
     """Spell a key so that it can name a file, each key another."""
-    return quote(str(key), safe="").replace(".", "%2E")
+    # MLflow decodes percent signs in the paths of artifacts, so the escape is a tilde.
+    return quote(str(key), safe="").replace(".", "%2E").replace("~", "%7E").replace("%", "~")

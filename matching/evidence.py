@@ -17,6 +17,9 @@ from models.vocabulary import Rows
 
 Vectors = npt.NDArray[np.float32]
 
+#: A creator's share of a segment is worth telling from this many times the average on.
+NOTABLE = 1.2
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -128,7 +131,7 @@ class Evidence:
 
     def _segment(self, compared: Vectors, average: Vectors, creator: int) -> Segment | None:
         has, usual = self.shares[creator], self.averages[1]
-        both = (compared > average) & (has > usual)
+        both = (compared > average) & (has >= NOTABLE * usual) & (has > usual)
         if not both.any():
             return None
         lift = np.where(both, (compared - average) * (has - usual), 0)

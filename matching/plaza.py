@@ -49,6 +49,9 @@ class Plaza:
         self._desk = Desk(learnt)
         self._catalog = learnt.catalog()
         self._parts = learnt.affinity.parts_
+        # What speaks for somebody is what sets them apart from the usual one.
+        self._usual_creator = learnt.creator_vectors.mean(axis=0)
+        self._usual_merchant = learnt.merchant_vectors.mean(axis=0)
         self._reach = learnt.outcomes.creator_columns_[: len(self._catalog)]
         self._evidence = Evidence(
             self._catalog,
@@ -198,11 +201,11 @@ class Plaza:
         known = lengths[kept.rows] > 0
         cosines = np.divide(products, lengths[kept.rows], out=np.zeros_like(products), where=known)
         best = best_first(cosines, k)
-        rows, scores = kept.rows[best], cosines[best].astype(np.float64)
-        predictions = self._learnt.outcomes.predict(self._desk.pairs(self._desk.nobody(), rows))
+        rows = kept.rows[best]
+        ranked = self._predicted(rows, cosines[best], self._desk.pairs(self._desk.nobody(), rows))
         contributions = affinity_parts(query, self._learnt.creator_vectors[rows], self._parts)
         listing = Listing(
-            Ranked(rows, scores, scores, predictions),
+            ranked,
             reasons.alike(self._evidence, row, rows),
             speaking_for(contributions, self._parts),
             _shortfall(kept.counts(), rows, k),
@@ -241,14 +244,13 @@ class Plaza:
         if objective == "match":
             everyone = len(kept.rows) == len(self._catalog)
             allowed = None if everyone else kept.rows
-            found, scores = self._learnt.index.search(asker.vector[None], k, allowed=allowed)
-            rows, affinity = found[0], scores[0]
+            (rows,), (affinity,) = self._learnt.index.search(asker.vector[None], k, allowed=allowed)
+            ranked = self._predicted(rows, affinity, self._desk.pairs(asker, rows))
         else:
             reach = self._reach.sum(axis=1)
             rows = propose(self._learnt.index, asker.vector, self._parts, reach, kept.rows, k)
-            affinity = inner_products(self._learnt.creator_vectors[rows], asker.vector)
-        ranked = self._rank(rows, affinity, self._desk.pairs(asker, rows), objective, k)
-        vectors = self._learnt.creator_vectors[ranked.rows]
+            ranked = self._ranked(rows, self._desk.pairs(asker, rows), objective, k)
+        vectors = self._learnt.creator_vectors[ranked.rows] - self._usual_creator
         contributions = affinity_parts(asker.vector, vectors, self._parts)
         named = dict(zip(self._parts, contributions.T, strict=True))
         return Listing(
@@ -266,12 +268,14 @@ class Plaza:
         if only_new:
             rows = np.setdiff1d(rows, self._learnt.history.merchants_of(creator))
             removed["exclude_worked_with"] = len(self.merchant_ids) - len(rows)
-        affinity = inner_products(self._learnt.merchant_vectors[rows], vector)
         if objective == "match":
+            affinity = inner_products(self._learnt.merchant_vectors[rows], vector)
             best = best_first(affinity, k)
-            rows, affinity = rows[best], affinity[best]
-        ranked = self._rank(rows, affinity, self._desk.mirrored(creator, rows), objective, k)
-        vectors = self._learnt.merchant_vectors[ranked.rows]
+            pairs = self._desk.mirrored(creator, rows[best])
+            ranked = self._predicted(rows[best], affinity[best], pairs)
+        else:
+            ranked = self._ranked(rows, self._desk.mirrored(creator, rows), objective, k)
+        vectors = self._learnt.merchant_vectors[ranked.rows] - self._usual_merchant
         contributions = affinity_parts(vector, vectors, self._parts)
         named = dict(zip(self._parts, contributions.T, strict=True))
         return Listing(
@@ -281,11 +285,14 @@ class Plaza:
             _shortfall(removed, ranked.rows, k),
         )
 
-    def _rank(self, rows: Rows, affinity: Vectors, pairs: Pairs, objective: str, k: int) -> Ranked:
+    def _predicted(self, rows: Rows, affinity: Vectors, pairs: Pairs) -> Ranked:
+        """A list that affinity has ordered already, with its predictions."""
+        return Ranked(rows, affinity.astype(np.float64), self._learnt.outcomes.predict(pairs))
+
+    def _ranked(self, rows: Rows, pairs: Pairs, objective: str, k: int) -> Ranked:
+        """Predict all candidates and keep the best."""
         predictions = self._learnt.outcomes.predict(pairs)
-        exact = affinity.astype(np.float64)
-        scores = objective_scores(objective, exact, predictions)
-        return top(rows, scores, exact, predictions, k)
+        return top(rows, objective_scores(objective, predictions), predictions, k)
 
     def _objective(self, objective: str | None) -> str:
         if objective is None:

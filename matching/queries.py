@@ -109,6 +109,11 @@ class Desk:
         usable = {
             name: one for name, one in vectors.items() if name in self._learnt.affinity.powers_
         }
+        vector = self._learnt.affinity.embed_merchant(blocks=usable)
+        # Whoever names an audience asks for that audience, not for who is booked most.
+        popularity = self._learnt.affinity.parts_.get("popularity")
+        if popularity is not None:
+            vector[popularity] = 0
         wanted = np.full(len(catalog.segments), np.nan, np.float32)
         for dimension, shares in target.items():
             for segment, share in shares.items():
@@ -118,7 +123,7 @@ class Desk:
         return Asker(
             len(self.merchants),
             len(self.products),
-            self._learnt.affinity.embed_merchant(blocks=usable),
+            vector,
             wanted,
             vectors.get("audience"),
         )

@@ -35,14 +35,11 @@ class Ranked:
         Creators, or merchants where a creator asked.
     scores : float64 array of shape (k,)
         The objective; higher is better.
-    affinity : float64 array of shape (k,)
-        The ``match`` score, whatever the objective.
     predictions : Predictions of k pairs
     """
 
     rows: Rows
     scores: Floats
-    affinity: Floats
     predictions: Predictions
 
 
@@ -59,18 +56,17 @@ def check_objective(objective: str) -> None:
         raise BadInput(f"objective {objective!r} is not one of {', '.join(OBJECTIVES)}{hint}")
 
 
-def objective_scores(objective: str, affinity: Floats, predictions: Predictions) -> Floats:
-    """Combine affinity and predictions into the number a list is ranked by.
+def objective_scores(objective: str, predictions: Predictions) -> Floats:
+    """Turn predictions into the number that a list is ranked by.
 
-    A pair's score depends on that pair alone.
+    A pair's score depends on that pair alone. ``match`` needs no prediction: its score is the
+    affinity, as the index gives it.
 
     Raises
     ------
     BadInput
         When this market gave no data for the objective.
     """
-    if objective == "match":
-        return affinity
     scores: Floats = getattr(predictions, _COLUMN[objective])
     if len(scores) and np.isnan(scores).all():
         raise BadInput(
@@ -89,8 +85,8 @@ _NEEDS = {
 }
 
 
-def top(rows: Rows, scores: Floats, affinity: Floats, predictions: Predictions, k: int) -> Ranked:
+def top(rows: Rows, scores: Floats, predictions: Predictions, k: int) -> Ranked:
     """Keep the best ``k``; equal scores are ordered by row."""
     best = best_first(scores, k)
     kept = {one.name: getattr(predictions, one.name)[best] for one in fields(predictions)}
-    return Ranked(rows[best], scores[best], affinity[best], Predictions(**kept))
+    return Ranked(rows[best], scores[best], Predictions(**kept))

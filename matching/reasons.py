@@ -224,12 +224,11 @@ def _outstanding(evidence: Evidence, creator: int) -> list[str | None]:
 
 
 def _strongest(contributions: Mapping[str, Vectors], i: int) -> list[str]:
-    """Parts that speak for one row and are worth a reason, the strongest first."""
+    """Parts worth a reason for one row, the strongest first; being sought by others comes last."""
     positive = {part: float(column[i]) for part, column in contributions.items() if column[i] > 0}
     least = WORTH_A_REASON * sum(positive.values())
-    return sorted(
-        (part for part in positive if positive[part] >= least), key=lambda p: -positive[p]
-    )
+    worth = [part for part in positive if positive[part] >= least]
+    return sorted(worth, key=lambda part: (part == "popularity", -positive[part]))
 
 
 def _spoken(told: list[str | None], nothing: str) -> list[str]:

@@ -27,7 +27,8 @@ def given_blocks(
     Vectors of one space are comparable across entities, yet texts of brands and posts of creators
     often lie apart as groups (a gap that says nothing of any pair, and that would fill the
     cosine). So each kind of entity is centred on its own mean, which is drawn towards the mean of
-    all by 20 vectors' worth: a single merchant must not be its own centre.
+    all by 20 vectors' worth: a single merchant must not be its own centre. Vectors that are shares
+    of a whole, as topics are, come in by their square roots (Hellinger's distance).
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def given_blocks(
     for space, rows in embeddings.groupby("space", sort=True):
         vectors = _stacked(rows["vector"], str(space))
         usable = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-        rows, vectors = rows.iloc[usable], vectors[usable]
+        rows, vectors = rows.iloc[usable], _rooted(vectors[usable])
         means = {
             kind: _means(rows, vectors, kind, ids)
             for kind, ids in (("merchant", merchants), ("creator", creators), ("product", products))
@@ -84,6 +85,12 @@ def _stacked(vectors: pd.Series, space: str) -> Floats:
             "give all vectors of a space the same length"
         )
     return np.array(vectors.tolist(), dtype=np.float64)
+
+
+def _rooted(vectors: Floats) -> Floats:
+    """Square roots, where every vector is made of shares that add up to one."""
+    shares = (vectors >= 0).all() and np.allclose(vectors.sum(axis=1), 1.0, atol=1e-3)
+    return np.sqrt(vectors) if shares and len(vectors) else vectors
 
 
 def _means(rows: pd.DataFrame, vectors: Floats, kind: str, ids: Vocabulary) -> tuple[Floats, Mask]:

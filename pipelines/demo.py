@@ -18,7 +18,8 @@ from pipelines.train import train
 from training.simulation import simulate_market
 
 SEED = 7
-_MADE = ("market", "bundle", "scores", "mlflow")
+#: What a second demo makes again; its run joins the earlier ones in ``mlflow``.
+_MADE_ANEW = ("market", "bundle", "scores")
 
 
 def demo(console: Console, out: Path, *, max_set_aside: float = 0.05) -> int:
@@ -30,7 +31,7 @@ def demo(console: Console, out: Path, *, max_set_aside: float = 0.05) -> int:
         When ``out`` holds anything that is no earlier demo.
     """
     _make_room(out)
-    market, bundle, scores, store = (out / name for name in _MADE)
+    market, bundle, scores = (out / name for name in _MADE_ANEW)
 
     console.print(f"1. A synthetic market (seed {SEED}): nothing in it is real", style="bold")
     with stages("simulating") as progress:
@@ -43,7 +44,7 @@ def demo(console: Console, out: Path, *, max_set_aside: float = 0.05) -> int:
             market,
             bundle,
             max_set_aside=max_set_aside,
-            tracking_uri=f"sqlite:///{store.resolve() / 'mlflow.db'}",
+            tracking_uri=f"sqlite:///{out.resolve() / 'mlflow' / 'mlflow.db'}",
             progress=progress,
         )
     for line in trained.told:
@@ -77,7 +78,7 @@ def _make_room(out: Path) -> None:
         return
     if not (out / "market" / "SYNTHETIC.md").is_file():
         raise BadInput(f"{out}: there is something here that is no demo; name another folder")
-    for name in _MADE:
+    for name in _MADE_ANEW:
         shutil.rmtree(out / name, ignore_errors=True)
 
 

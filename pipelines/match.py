@@ -35,6 +35,7 @@ def match(
         product_id=product_id,
         exclude_worked_with=exclude_worked_with,
     )
+    frame.attrs["synthetic"] = plaza.manifest["synthetic"]
     return frame, objective or plaza.default_objective
 
 
@@ -69,7 +70,7 @@ def print_list(console: Console, frame: pd.DataFrame, objective: str) -> None:
                 break_on_hyphens=False,
             )
             console.print(Text("\n".join(lines), style="dim"))
-    for line in [*_shortfall(frame), *_absent(absent)]:
+    for line in [*_shortfall(frame), *_absent(absent), *_synthetic(frame)]:
         console.print(Text(line), soft_wrap=True)
 
 
@@ -111,3 +112,9 @@ def _shortfall(frame: pd.DataFrame) -> list[str]:
 
 def _absent(titles: list[str]) -> list[str]:
     return [f"This market has no data for: {', '.join(titles)}."] if titles else []
+
+
+def _synthetic(frame: pd.DataFrame) -> list[str]:
+    return (
+        ["The market is synthetic: nothing in it is real."] if frame.attrs.get("synthetic") else []
+    )

@@ -33,19 +33,15 @@ def predictions(n: int, **known: list[float]) -> Predictions:
 )
 def test_each_objective_reads_its_prediction(objective: str, column: str) -> None:
     made = predictions(2, **{column: [1.0, 2.0]})
-    assert objective_scores(objective, np.zeros(2), made).tolist() == [1.0, 2.0]
-
-
-def test_match_is_affinity_alone() -> None:
-    assert objective_scores("match", np.array([3.0]), predictions(1)).tolist() == [3.0]
+    assert objective_scores(objective, made).tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("objective", [one for one in OBJECTIVES if one != "match"])
 def test_an_objective_the_market_gave_no_data_for(objective: str) -> None:
     words = f"objective '{objective}' needs .* which this market does not tell; use objective="
     with pytest.raises(BadInput, match=words):
-        objective_scores(objective, np.zeros(2), predictions(2))
-    assert objective_scores(objective, np.zeros(0), predictions(0)).tolist() == []
+        objective_scores(objective, predictions(2))
+    assert objective_scores(objective, predictions(0)).tolist() == []
 
 
 def test_a_word_that_is_no_objective() -> None:
@@ -61,7 +57,7 @@ def test_the_order_of_the_candidates_does_not_matter(seed: int) -> None:
     n = 30
     rows = np.sort(rng.choice(1_000, n, replace=False)).astype(np.int32)
     scores = rng.integers(0, 5, n).astype(float)
-    kept = top(rows, scores, scores, predictions(n, exposures=scores.tolist()), 10)
+    kept = top(rows, scores, predictions(n, exposures=scores.tolist()), 10)
     expected = sorted(range(n), key=lambda i: (-scores[i], rows[i]))[:10]
     assert kept.rows.tolist() == rows[expected].tolist()
     assert kept.scores.tolist() == kept.predictions.exposures.tolist()

@@ -140,12 +140,12 @@ def test_the_creators_own_words(evidence: Evidence) -> None:
     )[0]
     assert told == ["Little is known of this merchant yet."]
     again = reasons.for_creator(
-        evidence, 0, np.array([2]), contributions(popularity=1.0, co_audience=1.0)
+        evidence, 0, np.array([2]), contributions(popularity=1.0, co_audience=0.5)
     )
     assert again[0] == [
         "You have worked together once, last on 2024-01-01.",
-        "Works with 3 creators.",
         "Your viewers also watch the creators it works with.",
+        "Works with 3 creators.",
     ]
 
 
