@@ -1,6 +1,6 @@
 """Creators for brands without a history, on Instagram brands: the served lists against baselines.
 
-    .venv/bin/python benchmarks/bmi.py ../shared/data/bmi_brand_creator
+    .venv/bin/python benchmarks/bmi.py DATA/bmi_brand_creator
 
 Brands are merchants with their category as industry, a pair is a promotion weighted by its
 endorsement score, concept and topic vectors are embeddings. Folds go by brand: the brands of a
@@ -22,7 +22,6 @@ from judging import (
     judge,
     judge_baselines,
     list_rows,
-    pairs_matrix,
     show,
     summary,
 )
@@ -31,6 +30,7 @@ from matching import Plaza, Where
 from models.blocks import Vectors
 from models.vocabulary import Vocabulary
 from models.whitening import unit
+from training.backtest import pairs_matrix
 from training.baselines import AudienceAlone, Ease, ImplicitAls, ItemNeighbours, Popularity
 from training.fit import train_market
 from training.market import read_market

@@ -1,6 +1,6 @@
 """Next partner of each creator on Instagram posts: the served lists against baselines.
 
-    .venv/bin/python benchmarks/instagram.py ../shared/data/instagram_kim2020
+    .venv/bin/python benchmarks/instagram.py DATA/instagram_kim2020
 
 Accounts that posts tag or mention are merchants, where five or more creators met them by the cut
 and they are no listed creators; a post that names one is its promotion. Commenters are engagements,
@@ -23,7 +23,6 @@ from judging import (
     judge,
     judge_baselines,
     list_rows,
-    pairs_matrix,
     show,
     summary,
 )
@@ -33,6 +32,7 @@ from sklearn.utils.extmath import randomized_svd
 from matching import Plaza
 from models.blocks import Vectors
 from models.vocabulary import Vocabulary
+from training.backtest import pairs_matrix
 from training.baselines import AudienceAlone, Ease, ImplicitAls, ItemNeighbours, Popularity
 from training.fit import train_market
 from training.market import read_market
@@ -160,7 +160,7 @@ def run(
             "item-kNN, cosine, shrink 5": ItemNeighbours(shrink=5.0),
             "EASE, penalty 20": Ease(penalty=20.0),
             "implicit ALS alone": ImplicitAls(),
-            "audience alone": AudienceAlone([(mine, theirs) for mine, theirs in spaces]),
+            "audience alone": AudienceAlone(spaces),
         },
         history.T.tocsr(),
         asking,

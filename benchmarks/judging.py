@@ -20,18 +20,6 @@ RECALL_AT = (10, 20, 50)
 SERVED = "alliance, as served"
 
 
-def pairs_matrix(pairs: pd.DataFrame, merchants: Vocabulary, creators: Vocabulary) -> sp.csr_matrix:
-    """Ones where a merchant and a creator stand in a row together; unknown ids passed over."""
-    rows, row_known = merchants.find(pairs["merchant_id"])
-    columns, column_known = creators.find(pairs["creator_id"])
-    both = row_known & column_known
-    cells = (rows[both[row_known]], columns[both[column_known]])
-    shape = (len(merchants), len(creators))
-    matrix = sp.csr_matrix((np.ones(both.sum(), dtype=np.float32), cells), shape=shape)
-    matrix.data[:] = 1.0
-    return matrix
-
-
 def list_rows(
     lists: pd.DataFrame, by: str, of: str, askers: list[str], candidates: Vocabulary, depth: int
 ) -> Rows:

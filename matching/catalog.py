@@ -42,9 +42,11 @@ class Catalog:
     Attributes
     ----------
     ids : Vocabulary
-    labels : dict of str to list of tuples
-        ``categories`` (any number a creator), ``region``, ``agency_id``, in row order; an empty
-        tuple is unknown. Lower case, since merchants do not agree on capitals.
+    labels : dict of str to bool csr_matrix of shape (n, number of names)
+        Who bears which name of ``categories`` (any number a creator), ``region`` and
+        ``agency_id``; a row without any is unknown.
+    names : dict of str to dict of name to column
+        Lower case, since merchants do not agree on capitals.
     low, high : dict of str to float64 array of shape (n,)
         Bounds of each numeric column of :data:`RANGES`; equal where the number is exact, NaN
         where unknown. A creator who gave no consent is known by a range only.

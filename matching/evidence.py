@@ -74,11 +74,8 @@ class Evidence:
     @cached_property
     def standing(self) -> Vectors:
         """Share of the creators that get fewer exposures, and that convert less (creators × 2)."""
-        told = self.reach[:, :2]
-        order = np.argsort(np.argsort(told, axis=0, kind="stable"), axis=0, kind="stable")
-        # Where the market tells no difference nobody stands above anybody.
-        varied = np.ptp(told, axis=0) > 0 if len(told) else np.zeros(2, dtype=bool)
-        return np.where(varied, order / max(len(told), 1), 0).astype(np.float32)
+        columns = [np.searchsorted(np.sort(told), told) for told in self.reach[:, :2].T]
+        return (np.stack(columns, axis=1) / max(len(self.reach), 1)).astype(np.float32)
 
     @cached_property
     def averages(self) -> tuple[Vectors, Vectors]:

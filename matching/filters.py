@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from matching.catalog import RANGES, TIERS, Catalog
 from matching.errors import BadInput, UnknownId
+from models.blocks import Mask
 from models.vocabulary import Rows
 
-Mask = npt.NDArray[np.bool_]
 Bounds = tuple[float | None, float | None]
 
 #: The field of a filter, and the column of the catalog it reads.
@@ -229,10 +228,10 @@ def _mask(n: int, rows: Rows) -> Mask:
 def _check_list(name: str, value: object) -> None:
     if isinstance(value, str):
         raise BadInput(f"where.{name}: got {value!r}, expected a list of texts; write [{value!r}]")
-    if value is not None:
-        values = list(value) if hasattr(value, "__iter__") else [value]
-        if not hasattr(value, "__iter__") or not all(isinstance(one, str) for one in values):
-            raise BadInput(f"where.{name}: got {value!r}, expected a list of texts")
+    # An iterator would be used up by this very check, and then filter everybody out.
+    of_texts = isinstance(value, Collection) and all(isinstance(one, str) for one in value)
+    if value is not None and not of_texts:
+        raise BadInput(f"where.{name}: got {value!r}, expected a list of texts")
 
 
 def _check_bounds(name: str, value: object) -> None:
@@ -252,16 +251,29 @@ def _check_bounds(name: str, value: object) -> None:
         raise BadInput(f"where.{name}: got low {low} above high {high}; swap them")
 
 
-def _check_audience(value: object) -> None:
+def check_shares(name: str, value: object, what: str = "share") -> None:
+    """Refuse what is no ``{dimension: {segment: number}}``.
+
+    Raises
+    ------
+    BadInput
+        Under ``name``, with ``what`` for the number.
+    """
+    shape = f"expected {{dimension: {{segment: {what}}}}}"
+    if not isinstance(value, Mapping) or not all(isinstance(v, Mapping) for v in value.values()):
+        raise BadInput(f"{name}: got {value!r}, {shape}")
+    for dimension, shares in value.items():
+        for segment, share in shares.items():
+            if isinstance(share, bool) or not isinstance(share, int | float | np.number):
+                raise BadInput(f"{name}: got {share!r} for {dimension}.{segment}, {shape}")
+
+
+def _check_audience(value: Any) -> None:
     if value is None:
         return
-    shape = "expected {dimension: {segment: minimum share}}"
-    if not isinstance(value, Mapping) or not all(isinstance(v, Mapping) for v in value.values()):
-        raise BadInput(f"where.audience: got {value!r}, {shape}")
+    check_shares("where.audience", value, "minimum share")
     for dimension, minima in value.items():
         for segment, least in minima.items():
-            if isinstance(least, bool) or not isinstance(least, int | float | np.number):
-                raise BadInput(f"where.audience: got {least!r} for {dimension}.{segment}, {shape}")
             if not 0 <= least <= 1:
                 raise BadInput(
                     f"where.audience: got {least} for {dimension}.{segment}, "

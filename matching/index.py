@@ -16,9 +16,9 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from models.blocks import Vectors
 from models.vocabulary import Rows
 
-Vectors = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
 
 #: Up to this many creators a flat scan is fast enough to need no approximation.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
@@ -15,14 +14,14 @@ from matching.bundle import Bundle, BundleWriter
 from matching.catalog import Catalog
 from matching.history import History
 from matching.index import CreatorIndex
-from models.affinity import Affinity
-from models.audience import AudienceEmbedding
-from models.blocks import Block
+from models.blocks import Block, Vectors
 from models.fits import PairFits
 from models.outcome import OutcomeModel
+from models.share_space import ShareSpace
 from models.vocabulary import Vocabulary
 
-Vectors = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    from models.affinity import Affinity
 
 _BLOCK_ARRAYS = tuple(field.name for field in fields(Block) if field.name != "name")
 
@@ -40,8 +39,23 @@ class Learnt:
     merchant_shares : float32 array of shape (number of merchants, number of segments)
         Audience each merchant wants; NaN unknown.
     creator_share_low, creator_share_high : float32 arrays of shape (creators, segments)
+        Bounds of each share of a creator's audience; NaN unknown.
+    merchant_vectors, creator_vectors : float32 arrays of shape (n, d)
+        Their inner product is the affinity.
+    parts : dict of str to slice
+        Which columns of the vectors belong to which part of the affinity.
+    blocks : dict of name to Block
+    space : ShareSpace
+        Where a bare target audience is embedded.
+    affinity : callable
+        Gives the estimator that embeds those who were not there at the fit. It is read when the
+        first of them asks, since what it stands on takes two seconds to import.
+    outcomes : OutcomeModel
     interactions : csr matrix (merchants × creators)
         Weighted, time-decayed events that the affinity was learnt from.
+    history : History
+    index : CreatorIndex
+        Over the creators' vectors.
     """
 
     merchants: pd.DataFrame
@@ -51,23 +65,16 @@ class Learnt:
     merchant_shares: Vectors
     creator_share_low: Vectors
     creator_share_high: Vectors
+    merchant_vectors: Vectors
+    creator_vectors: Vectors
+    parts: Mapping[str, slice]
     blocks: Mapping[str, Block]
-    audience: AudienceEmbedding
-    affinity: Affinity
+    space: ShareSpace
+    affinity: Callable[[], Affinity]
     outcomes: OutcomeModel
     interactions: sparse.csr_matrix
     history: History
     index: CreatorIndex
-
-    @property
-    def merchant_vectors(self) -> Vectors:
-        """One vector per merchant; its inner product with a creator's is the affinity."""
-        return self.affinity.merchant_vectors_
-
-    @property
-    def creator_vectors(self) -> Vectors:
-        """One vector per creator."""
-        return self.affinity.creator_vectors_
 
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary, Vocabulary]:
         """Ids of merchants, creators and products."""
@@ -101,8 +108,9 @@ class Learnt:
         for i, block in enumerate(self.blocks.values()):
             arrays = {name: getattr(block, name) for name in _BLOCK_ARRAYS}
             writer.state(f"blocks/{i}", {"name": block.name, **arrays})
-        writer.state("audience", self.audience.state())
-        writer.state("affinity", self.affinity.state())
+        writer.state("space", self.space.state())
+        writer.state("affinity", self.affinity().state())
+        writer.state("parts", {name: [one.start, one.stop] for name, one in self.parts.items()})
         writer.state("outcomes", self.outcomes.state())
         matrix = self.interactions
         arrays = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr}
@@ -118,24 +126,31 @@ class Learnt:
         facts = dict(bundle.state("index"))
         matrix = bundle.state("interactions")
         cells = (matrix["data"], matrix["indices"], matrix["indptr"])
-        affinity = Affinity.from_state(bundle.state("affinity"))
         blocks = [Block(**bundle.state(f"blocks/{i}")) for i in range(facts.pop("blocks"))]
+        creator_vectors = bundle.array("affinity/creator_vectors")
         return cls(
             merchants=bundle.table("merchants"),
             creators=bundle.table("creators"),
             products=bundle.table("products"),
             segments=[(one, other) for one, other in bundle.state("segments")["segments"]],
+            merchant_vectors=bundle.array("affinity/merchant_vectors"),
+            creator_vectors=creator_vectors,
+            parts={name: slice(*ends) for name, ends in bundle.state("parts").items()},
             blocks={block.name: block for block in blocks},
-            audience=AudienceEmbedding.from_state(bundle.state("audience")),
-            affinity=affinity,
+            space=ShareSpace.from_state(bundle.state("space")),
+            affinity=cache(lambda: _read_affinity(bundle)),
             outcomes=OutcomeModel.from_state(bundle.state("outcomes")),
             interactions=sparse.csr_matrix(cells, shape=tuple(matrix["shape"])),
             history=History.from_state(bundle.state("history")),
-            index=CreatorIndex.load(
-                bundle.folder / "index.faiss", affinity.creator_vectors_, facts
-            ),
+            index=CreatorIndex.load(bundle.folder / "index.faiss", creator_vectors, facts),
             **arrays,
         )
+
+
+def _read_affinity(bundle: Bundle) -> Affinity:
+    from models.affinity import Affinity
+
+    return Affinity.from_state(bundle.state("affinity"))
 
 
 _ARRAYS = (

@@ -22,10 +22,9 @@ from matching.learnt import Learnt
 from matching.queries import Asker, Desk
 from matching.ranking import Ranked, check_objective, objective_scores, top
 from matching.sources import affinity_parts, propose, speaking_for
+from models.blocks import Vectors
 from models.pairs import Pairs
 from models.vocabulary import Rows
-
-Vectors = npt.NDArray[np.float32]
 
 
 class Plaza:
@@ -48,7 +47,7 @@ class Plaza:
         self._learnt = learnt
         self._desk = Desk(learnt)
         self._catalog = learnt.catalog()
-        self._parts = learnt.affinity.parts_
+        self._parts = learnt.parts
         # What speaks for somebody is what sets them apart from the usual one.
         self._usual_creator = learnt.creator_vectors.mean(axis=0)
         self._usual_merchant = learnt.merchant_vectors.mean(axis=0)

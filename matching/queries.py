@@ -14,12 +14,12 @@ from scipy import sparse
 
 from matching.catalog import Catalog
 from matching.errors import BadInput, UnknownId
+from matching.filters import check_shares
 from matching.index import inner_products
 from matching.learnt import Learnt
+from models.blocks import Vectors
 from models.pairs import Floats, Pairs
 from models.vocabulary import Rows, Vocabulary
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,17 @@ class Desk:
         BadInput
             When a dimension, a segment or a share is not one the market knows.
         """
+        check_shares("audience", target)
         try:
-            vectors = self._learnt.audience.embed_target(target)
+            vector = self._learnt.space.embed(target)
         except ValueError as error:
             raise BadInput(f"audience: {error}") from None
-        usable = {
-            name: one for name, one in vectors.items() if name in self._learnt.affinity.powers_
-        }
-        vector = self._learnt.affinity.embed_merchant(blocks=usable)
+        affinity = self._learnt.affinity()
+        asked = affinity.embed_merchant(
+            blocks={"audience": vector} if "audience" in affinity.powers_ else {}
+        )
         # Whoever names an audience asks for that audience, not for who is booked most.
-        popularity = self._learnt.affinity.parts_.get("popularity")
-        if popularity is not None:
-            vector[popularity] = 0
+        asked[self._popularity] = 0
         wanted = np.full(len(catalog.segments), np.nan, np.float32)
         for dimension, shares in target.items():
             for segment, share in shares.items():
@@ -123,9 +122,9 @@ class Desk:
         return Asker(
             len(self.merchants),
             len(self.products),
-            vector,
+            asked,
             wanted,
-            vectors.get("audience"),
+            vector,
         )
 
     def creator(self, one: str) -> int:
@@ -135,7 +134,11 @@ class Desk:
         ------
         UnknownId
             When no table holds it.
+        BadInput
+            When it is no text.
         """
+        if not isinstance(one, str):
+            raise BadInput(f"creator_id: got {one!r}, expected one id as a text")
         return _known(self.creators, "creator", one)
 
     def partners(self, asker: Asker) -> npt.NDArray[np.bool_]:
@@ -172,6 +175,11 @@ class Desk:
         BadInput
             When a column is missing, or a product is another merchant's.
         """
+        if not isinstance(pairs, pd.DataFrame):
+            raise BadInput(
+                f"pairs: got {type(pairs).__name__}, expected a DataFrame with merchant_id and "
+                "creator_id"
+            )
         for name in ("merchant_id", "creator_id"):
             if name not in pairs.columns:
                 raise BadInput(
@@ -211,9 +219,7 @@ class Desk:
             What inner products with it are divided by.
         """
         query = np.array(self._learnt.creator_vectors[creator])
-        popularity = self._learnt.affinity.parts_.get("popularity")
-        if popularity is not None:
-            query[popularity] = 0
+        query[self._popularity] = 0
         return query / max(self._lengths[creator], np.finfo(np.float32).tiny), self._lengths
 
     def merchant_labels(self, catalog: Catalog) -> sparse.csr_matrix:
@@ -230,15 +236,17 @@ class Desk:
         shape = (len(texts), len(names))
         return sparse.csr_matrix((np.ones(len(rows), bool), (rows, columns)), shape=shape)
 
+    @property
+    def _popularity(self) -> slice:
+        """Columns of the vectors that say how sought somebody is; none where it says nothing."""
+        return self._learnt.parts.get("popularity", slice(0, 0))
+
     @cached_property
     def _lengths(self) -> Vectors:
         vectors = self._learnt.creator_vectors
         squares = np.einsum("ij,ij->i", vectors, vectors)
-        popularity = self._learnt.affinity.parts_.get("popularity")
-        if popularity is not None:
-            squares = squares - np.einsum(
-                "ij,ij->i", vectors[:, popularity], vectors[:, popularity]
-            )
+        sought = vectors[:, self._popularity]
+        squares = squares - np.einsum("ij,ij->i", sought, sought)
         lengths: Vectors = np.sqrt(np.maximum(squares, 0))
         return lengths
 
@@ -253,14 +261,17 @@ class Desk:
 
     def _with_product(self, merchant: int, product: int) -> Vectors:
         """The merchant's vector, had it only this product: its own evidence comes first."""
+        affinity = self._learnt.affinity()
         blocks: dict[str, Any] = {}
         for name, block in self._learnt.blocks.items():
+            if name not in affinity.powers_:
+                continue  # it knows products alone, and nobody to compare them with
             if block.product_known[product]:
                 blocks[name] = block.products[product]
             elif block.merchant_known[merchant]:
                 blocks[name] = block.merchants[merchant]
         history = self._learnt.interactions[[merchant]]
-        return self._learnt.affinity.embed_merchant(history=history, blocks=blocks)
+        return affinity.embed_merchant(history=history, blocks=blocks)
 
 
 def _known(ids: Vocabulary, kind: str, one: str) -> int:

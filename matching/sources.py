@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from matching.index import EXACT_UP_TO, CreatorIndex, inner_products
+from models.blocks import Vectors
 from models.vocabulary import Rows
-
-Vectors = npt.NDArray[np.float32]
 
 #: Creators that each source proposes to a list, when not everyone can be predicted.
 DEPTH = 200

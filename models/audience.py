@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from models.blocks import Block, Mask, Vectors, lend, unit_rows
+from models.blocks import Block, Mask, Vectors, lend
 from models.coaudience import co_audience_block
 from models.given import given_blocks
 from models.pairs import State
@@ -202,22 +202,12 @@ class AudienceEmbedding(BaseEstimator):  # type: ignore[misc]
         self.space_ = ShareSpace.fit(segments, tables["creator"])
         if not any(tables.values()):
             return None
-        creators, creator_known = self.space_.vectors(
-            tables["creator"], CREATOR_KINDS, len(ids["creator"])
-        )
-        merchants, merchant_known, products, product_known = lend(
-            *self.space_.vectors(tables["merchant"], MERCHANT_KINDS, len(ids["merchant"])),
-            *self.space_.vectors(tables["product"], MERCHANT_KINDS, len(ids["product"])),
-            product_merchants,
-        )
-        return Block(
+        return Block.of(
             "audience",
-            unit_rows(merchants, merchant_known),
-            unit_rows(creators, creator_known),
-            unit_rows(products, product_known),
-            merchant_known,
-            creator_known,
-            product_known,
+            self.space_.vectors(tables["merchant"], MERCHANT_KINDS, len(ids["merchant"])),
+            self.space_.vectors(tables["creator"], CREATOR_KINDS, len(ids["creator"])),
+            self.space_.vectors(tables["product"], MERCHANT_KINDS, len(ids["product"])),
+            product_merchants,
         )
 
 

@@ -37,6 +37,38 @@ class Block:
     creator_known: Mask
     product_known: Mask
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        merchants: tuple[npt.NDArray[np.floating], Mask],
+        creators: tuple[npt.NDArray[np.floating], Mask],
+        products: tuple[npt.NDArray[np.floating], Mask],
+        product_merchants: Rows | None,
+    ) -> Block:
+        """Let merchants and products lend to each other, and bring all rows to length one.
+
+        Parameters
+        ----------
+        name : str
+        merchants, creators, products : (float array of shape (n, d), bool array of shape (n,))
+            Centred vectors of any length, and which of them are known.
+        product_merchants : int32 array of shape (n_products,), or None
+            As in :func:`lend`.
+        """
+        lent = lend(*merchants, *products, product_merchants)
+        merchant_rows, merchant_known, product_rows, product_known = lent
+        creator_rows, creator_known = creators
+        return cls(
+            name,
+            unit_rows(merchant_rows, merchant_known),
+            unit_rows(creator_rows, creator_known),
+            unit_rows(product_rows, product_known),
+            merchant_known,
+            creator_known,
+            product_known,
+        )
+
     @property
     def width(self) -> int:
         """Numbers per vector."""

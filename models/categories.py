@@ -6,10 +6,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from models.blocks import Block, Mask, lend, unit_rows
+from models.blocks import Block, Mask
+from models.pairs import Floats
 
 # Words beyond the commonest are left out: a long tail of tags costs memory in every row, and a
 # tag that next to nobody bears joins nobody.
@@ -62,20 +62,12 @@ def category_block(
     columns = {word: column for column, word in enumerate(sorted(order[:_MOST_WORDS]))}
     weights = np.array([np.log1p(len(creators) / bearers[word]) for word in columns])
 
-    creator_rows, creator_known = _marked(creator_words, columns, weights)
-    merchant_rows, merchant_known, product_rows, product_known = lend(
-        *_marked(merchant_words, columns, weights),
-        *_marked(product_words, columns, weights),
-        products["merchant_row"].to_numpy(dtype=np.int32),
-    )
-    return Block(
+    return Block.of(
         "category",
-        unit_rows(merchant_rows, merchant_known),
-        unit_rows(creator_rows, creator_known),
-        unit_rows(product_rows, product_known),
-        merchant_known,
-        creator_known,
-        product_known,
+        _marked(merchant_words, columns, weights),
+        _marked(creator_words, columns, weights),
+        _marked(product_words, columns, weights),
+        products["merchant_row"].to_numpy(dtype=np.int32),
     )
 
 
@@ -89,9 +81,8 @@ def _split(column: pd.Series[Any]) -> Words:
     ]
 
 
-def _marked(
-    words: Words, columns: dict[str, int], weights: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], Mask]:
+def _marked(words: Words, columns: dict[str, int], weights: Floats) -> tuple[Floats, Mask]:
+    """Weights of each row's words, rows × columns, and which rows have any."""
     marks = [
         (row, columns[word])
         for row, of_row in enumerate(words)

@@ -124,15 +124,8 @@ class Chain:
         out: dict[str, Floats] = {}
         for start in range(0, n, _CHUNK):
             part = slice(start, start + _CHUNK)
-            few = Pairs(
-                pairs.merchant[part],
-                pairs.creator[part],
-                pairs.product[part],
-                pairs.audience_fit[part],
-                pairs.category_fit[part],
-            )
             given = None if price is None else price[part]
-            for name, values in self._predict_few(few, given).items():
+            for name, values in self._predict_few(pairs.take(part), given).items():
                 out.setdefault(name, np.empty(n))[part] = values
         for column in fields(Predictions):
             if column.name not in out:

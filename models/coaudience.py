@@ -8,10 +8,9 @@ import pandas as pd
 from scipy.sparse import coo_matrix, csr_matrix, diags_array
 from threadpoolctl import threadpool_limits
 
-from models.blocks import Block, lend, unit_rows
+from models.blocks import Block
+from models.pairs import Floats
 from models.vocabulary import Rows, Vocabulary
-
-Floats = npt.NDArray[np.float64]
 
 # Without a cap from outside, a viewer is taken for a machine who met more entities than this and
 # is far out besides: three interquartile ranges above the upper quartile, in logarithms.
@@ -85,17 +84,13 @@ def co_audience_block(
     # An entity outside the leading directions has next to no place: better unknown than noise.
     known &= np.sqrt(np.square(places).sum(axis=1)) > 1e-3 * norms / scale
     places -= places[known].mean(axis=0)
-    vectors = unit_rows(places, known)
     n = len(merchants)
-    placed, placed_known, products, product_known = lend(
-        vectors[:n],
-        known[:n],
-        np.zeros((n_products, vectors.shape[1]), dtype=np.float32),
-        np.zeros(n_products, dtype=bool),
+    return Block.of(
+        "co_audience",
+        (places[:n], known[:n]),
+        (places[n:], known[n:]),
+        (np.zeros((n_products, places.shape[1])), np.zeros(n_products, dtype=bool)),
         product_merchants,
-    )
-    return Block(
-        "co_audience", placed, vectors[n:], products, placed_known, known[n:], product_known
     )
 
 

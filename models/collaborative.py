@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from models.blocks import Vectors
 from models.pairs import State
 from models.spectral import SpectralFactors
-
-Vectors = npt.NDArray[np.float32]
 
 
 class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]

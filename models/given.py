@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from models.blocks import Block, Mask, lend, unit_rows
+from models.blocks import Block, Mask
+from models.pairs import Floats
 from models.vocabulary import Rows, Vocabulary
-
-Floats = npt.NDArray[np.float64]
 
 # A kind of entity has a centre of its own once so many of its vectors are known.
 _OWN_CENTRE = 20.0
@@ -56,25 +54,16 @@ def given_blocks(
         known = [means[kind][0][means[kind][1]] for kind in means]
         overall = np.concatenate(known).mean(axis=0) if sum(map(len, known)) else 0.0
         centred = {kind: (_centred(*means[kind], overall), means[kind][1]) for kind in means}
-        blocks.append(_block(f"given:{space}", centred, product_merchants))
+        blocks.append(
+            Block.of(
+                f"given:{space}",
+                centred["merchant"],
+                centred["creator"],
+                centred["product"],
+                product_merchants,
+            )
+        )
     return blocks
-
-
-def _block(
-    name: str, centred: dict[str, tuple[Floats, Mask]], product_merchants: Rows | None
-) -> Block:
-    lent = lend(*centred["merchant"], *centred["product"], product_merchants)
-    merchants, merchant_known, products, product_known = lent
-    creators, creator_known = centred["creator"]
-    return Block(
-        name,
-        unit_rows(merchants, merchant_known),
-        unit_rows(creators, creator_known),
-        unit_rows(products, product_known),
-        merchant_known,
-        creator_known,
-        product_known,
-    )
 
 
 def _stacked(vectors: pd.Series, space: str) -> Floats:

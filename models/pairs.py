@@ -44,8 +44,8 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.merchant)
 
-    def take(self, keep: npt.NDArray[Any]) -> Pairs:
-        """Those pairs that a mask or an index array picks."""
+    def take(self, keep: npt.NDArray[Any] | slice) -> Pairs:
+        """Those pairs that a mask, an index array or a slice picks."""
         return Pairs(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 

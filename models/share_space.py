@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 import numpy as np
-import numpy.typing as npt
 
 from models.blocks import Mask, Vectors, unit_rows
-from models.pairs import State
+from models.pairs import Floats, State
 from models.shares import (
     CREATOR_KINDS,
     MERCHANT_KINDS,
@@ -17,8 +16,6 @@ from models.shares import (
     ShareTable,
     dimension_slices,
 )
-
-Floats = npt.NDArray[np.float64]
 
 # With fewer creators than this behind it, the centre of a kind of audience is mostly that of all.
 _FEW = 20.0

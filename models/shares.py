@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.blocks import Vectors
 from models.vocabulary import Vocabulary
 
-Floats = npt.NDArray[np.float32]
 Segments = list[tuple[str, str]]
 
 #: Viewers, fans and buyers are three audiences, and a target is wished for: (kind, weight).
@@ -25,11 +25,11 @@ MERCHANT_KINDS: Mapping[str, float] = {"target": 3.0, "buyer": 2.0, "fan": 1.0, 
 class ShareTable:
     """Shares of one kind of audience of some entities; float32 of shape (n, s), NaN unknown."""
 
-    low: Floats
-    high: Floats
+    low: Vectors
+    high: Vectors
 
     @property
-    def point(self) -> Floats:
+    def point(self) -> Vectors:
         """Middle of the range; the share itself where it is exact."""
         return ((self.low + self.high) / 2).astype(np.float32)
 
@@ -128,10 +128,10 @@ def _columns(rows: pd.DataFrame, segments: Segments) -> npt.NDArray[np.int64]:
 
 def _averaged(
     cells: npt.NDArray[np.int64], values: npt.NDArray[np.float64], shape: tuple[int, int]
-) -> Floats:
+) -> Vectors:
     size = shape[0] * shape[1]
     counts = np.bincount(cells, minlength=size)
     totals = np.bincount(cells, weights=values, minlength=size)
     filled = np.divide(totals, counts, out=np.full(size, np.nan), where=counts > 0)
-    averaged: Floats = filled.astype(np.float32).reshape(shape)
+    averaged: Vectors = filled.astype(np.float32).reshape(shape)
     return averaged

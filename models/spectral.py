@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from models.blocks import Vectors
 from models.pairs import Floats, State
-
-Vectors = npt.NDArray[np.float32]
 
 
 class SpectralFactors(BaseEstimator):  # type: ignore[misc]

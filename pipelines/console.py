@@ -102,16 +102,16 @@ def print_frame(console: Console, frame: pd.DataFrame, title: str = "") -> None:
     console.print(table)
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number as a person writes it; NaN is a dash.
+def number(value: float) -> str:
+    """A number as a person writes it, to three digits or to the unit; NaN is a dash.
 
     Examples
     --------
-    >>> number(1234.5), number(0.03456), number(float("nan")), number(973)
-    ('1,234', '0.0346', '–', '973')
+    >>> number(1234.5), number(999.9), number(0.03456), number(float("nan")), number(973)
+    ('1,234', '1,000', '0.0346', '–', '973')
     """
     if value != value:
         return "–"
-    if abs(value) >= 1000:
+    if abs(value) >= 999.5:  # below it, three digits would round it up to 1.00e+03
         return f"{value:,.0f}"
-    return f"{value:#.{digits}g}".rstrip(".") if value else "0"
+    return f"{value:#.3g}".rstrip(".") if value else "0"

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from matching import Plaza
 from matching.bundle import file_hash
 from matching.errors import BadInput
+from matching.frames import PREDICTED
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -31,26 +32,13 @@ RECORD = ".unfinished.json"
 #: Merchants in one part: some seconds of work, so a kill costs no more than that.
 MERCHANTS_PER_PART = 1000
 
-_NUMBERS = (
-    "score",
-    "p_conversion",
-    "p_conversion_low",
-    "p_conversion_high",
-    "exposures",
-    "exposures_low",
-    "exposures_high",
-    "expected_orders",
-    "expected_gmv",
-    "expected_gmv_low",
-    "expected_gmv_high",
-)
 #: Columns of every part. Fixed, so that a part without a single price reads like the others.
 SCHEMA = pa.schema(
     [
         ("merchant_id", pa.string()),
         ("rank", pa.int32()),
         ("creator_id", pa.string()),
-        *((name, pa.float64()) for name in _NUMBERS),
+        *((name, pa.float64()) for name in ("score", *PREDICTED)),
         ("reasons", pa.list_(pa.string())),
         ("sources", pa.list_(pa.string())),
     ]
@@ -82,7 +70,8 @@ def score(
     Returns
     -------
     dict
-        The manifest: the bundle's hash, parameters, row counts and each part's SHA-256.
+        The manifest: the bundle's hash, parameters, row counts, each part's SHA-256, and whether
+        the market was synthetic.
 
     Raises
     ------
@@ -116,7 +105,9 @@ def score(
             finished[name] = part
             _write_json(out / RECORD, {**job, "parts": list(finished.values())})
             progress(number + 1, len(starts))
-        manifest = {**job, "rows": sum(part["rows"] for part in parts), "parts": parts}
+        rows = sum(part["rows"] for part in parts)
+        synthetic = plaza.manifest["synthetic"]
+        manifest = {**job, "synthetic": synthetic, "rows": rows, "parts": parts}
         _write_json(out / MANIFEST, manifest)
         (out / RECORD).unlink(missing_ok=True)
     return manifest

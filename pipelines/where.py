@@ -25,8 +25,8 @@ def parse_where(texts: Iterable[str]) -> Where | None:
     Raises
     ------
     BadInput
-        When a text has no ``=``, names no field of :class:`matching.Where`, or its value cannot
-        be read.
+        When a text has no ``=``, names no field of :class:`matching.Where`, its value cannot be
+        read, or a field has two ranges.
 
     Examples
     --------
@@ -52,6 +52,8 @@ def parse_where(texts: Iterable[str]) -> Where | None:
         elif name == "keep_unknown":
             given[name] = _truth(text, value)
         elif name in RANGES:
+            if name in given:
+                raise BadInput(f"--where {text}: {name} is given twice; write one range, low..high")
             given[name] = _range(text, value)
         else:
             given.setdefault(name, []).extend(part.strip() for part in value.split(","))

@@ -16,9 +16,8 @@ import hypothesis.configuration
 import pytest
 
 if TYPE_CHECKING:
-    from training.market import Market
-
     from matching import Plaza
+    from training.market import Market
 
 CACHE = Path(__file__).parent.parent / ".cache"
 

@@ -147,8 +147,9 @@ def test_tables_and_plots_are_written(evaluation: Evaluation, tmp_path: Path) ->
         "reliability.png",
     ]
     assert all(path.stat().st_size > 10_000 for path in paths)
-    title = next(iter(evaluation.tables()))
-    assert title.startswith(f"Ranking: {len(evaluation.holdout.merchants)} merchants")
+    titles = list(evaluation.tables())
+    assert titles[0].startswith(f"Ranking: {len(evaluation.holdout.merchants)} merchants")
+    assert all(title.endswith("; synthetic market") for title in titles)
     assert pd.read_csv(tmp_path / "ranking.csv")["method"].tolist()[0] == "served"
 
 
@@ -160,6 +161,7 @@ def test_a_market_without_figures_is_judged_by_its_lists_alone(tmp_path: Path) -
     methods = ["served", "popularity", "item neighbours", "implicit ALS"]
     assert evaluation.ranking["method"].tolist() == methods
     assert evaluation.accuracy.reliability.empty
+    assert not any("synthetic" in title for title in evaluation.tables())
     assert [path.name for path in save_plots(evaluation, tmp_path / "plots")] == ["recall.png"]
     assert "exposures_inside_80" not in evaluation.metrics
 
@@ -175,6 +177,30 @@ def test_intervals_count_what_lies_inside(plaza: Plaza, holdout: Holdout) -> Non
     assert everyone["promotions"] == 40
     assert everyone["inside_80"] == 3 / 4
     assert table.reliability.empty
+
+
+def test_another_merchants_product_counts_as_none_in_particular(
+    plaza: Plaza, holdout: Holdout
+) -> None:
+    later = holdout.later.head(40).reset_index(drop=True)
+    merchants = holdout.ids.merchants.find(later["merchant_id"])[0]
+    theirs = int(np.flatnonzero(holdout.ids.product_merchant != merchants[0])[0])
+    swapped, blank = later.copy(), later.copy()
+    swapped.loc[0, "product_id"] = holdout.ids.products.ids[theirs]
+    blank.loc[0, "product_id"] = None
+    found, wanted = (
+        check_predictions(plaza, replace(holdout, later=rows), "clicks")
+        for rows in (swapped, blank)
+    )
+    pd.testing.assert_frame_equal(found.intervals, wanted.intervals)
+    pd.testing.assert_frame_equal(found.reliability, wanted.reliability)
+
+
+def test_where_nothing_was_sold_there_is_no_ratio(plaza: Plaza, holdout: Holdout) -> None:
+    unsold = replace(holdout, later=holdout.later.head(40).assign(gmv=0.0))
+    table = check_predictions(plaza, unsold, None).intervals.query("what == 'gmv'")
+    assert table["promotions"].max() == 40
+    assert table["predicted_over_observed"].isna().all()
 
 
 def test_reliability_compares_rates_in_rising_groups() -> None:

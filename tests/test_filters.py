@@ -153,6 +153,7 @@ def test_kept_and_removed_make_up_everyone(seed: int) -> None:
         ),
         ("regions", [1], r"where.regions: got \[1\], expected a list of texts"),
         ("creator_ids", 7, r"where.creator_ids: got 7, expected a list of texts"),
+        ("creator_ids", iter(["c0"]), r"where.creator_ids: got <.*>, expected a list of texts"),
         ("tiers", ["huge"], r"where.tiers: got 'huge', expected one of nano, micro, mid, macro, "),
         ("followers", 5, r"where.followers: got 5, expected \(low, high\), either may be None"),
         ("followers", (1, 2, 3), r"where.followers: got \(1, 2, 3\), expected \(low, high\)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -37,6 +38,15 @@ def test_importing_matching_leaves_training_and_its_tools_alone() -> None:
     heavy = ("mlflow", "training", "pipelines", "matplotlib", "typer", "rich")
     loaded = python(f"import sys, matching; print([n for n in {heavy} if n in sys.modules])")
     assert loaded.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", ["matching", "models"])
+def test_what_a_package_names_is_there_and_comes_when_asked_for(package: str) -> None:
+    ask = f"import {package}, sys; heavy = 'implicit' in sys.modules"
+    tell = f"print(heavy, all(getattr({package}, n).__name__ == n for n in {package}.__all__))"
+    assert python(f"{ask}; {tell}") == "False True\n"
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'Nothing'"):
+        importlib.import_module(package).Nothing  # noqa: B018
 
 
 @pytest.mark.parametrize(("first", "second"), [("faiss", "implicit"), ("implicit", "faiss")])

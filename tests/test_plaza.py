@@ -14,7 +14,9 @@ from matching import BadInput, BundleError, Plaza, UnknownId, Where
 from matching.catalog import TIERS
 from matching.frames import PREDICTED
 from matching.ranking import OBJECTIVES
-from training.market import Market, bounds
+from tests.market_folders import write_market
+from training.fit import Settings, learn, train_market
+from training.market import Market, bounds, read_market
 
 MERCHANT_LIST = ["rank", "creator_id", "score", *PREDICTED, "reasons", "sources"]
 
@@ -334,6 +336,20 @@ def test_an_audience_that_nobody_sells_to_yet(plaza: Plaza) -> None:
     assert by_gmv["score"].tolist() == by_gmv["expected_gmv"].tolist()
 
 
+def test_a_newcomer_is_embedded_as_before_the_bundle_was_written(
+    plaza: Plaza, tiny_market: Market
+) -> None:
+    fitted = learn(tiny_market, Settings(), lambda _: None)
+    loaded = plaza._learnt
+    blocks = {name: block.creators[0] for name, block in fitted.blocks.items()}
+    history = fitted.interactions[[0]]
+    before = fitted.affinity().embed_merchant(history=history, blocks=blocks)
+    after = loaded.affinity().embed_merchant(history=history, blocks=blocks)
+    np.testing.assert_allclose(before, after, rtol=1e-3, atol=1e-5)
+    assert loaded.parts == fitted.parts
+    assert sum(part.stop - part.start for part in loaded.parts.values()) == len(after)
+
+
 def test_predict_any_pairs(plaza: Plaza, tiny_market: Market, merchant: str) -> None:
     products = tiny_market.table("products")
     product = products.loc[products["merchant_id"] == merchant, "product_id"].iloc[0]
@@ -397,6 +413,31 @@ def test_those_without_any_promotion_are_ranked_too(plaza: Plaza, tiny_market: M
             "audience: .*did you mean",
         ),
         (
+            lambda p, m: p.creators_for_audience({"gender": 0.5}),
+            BadInput,
+            r"audience: got {'gender': 0.5}, expected {dimension: {segment: share}}",
+        ),
+        (
+            lambda p, m: p.creators_for_audience({"gender": {"female": None}}),
+            BadInput,
+            r"audience: got None for gender.female, expected {dimension: ",
+        ),
+        (
+            lambda p, m: p.creators_for_audience({"gender": {"femal": 0.5}}),
+            BadInput,
+            "audience: unknown segment 'femal' of 'gender'; did you mean female",
+        ),
+        (
+            lambda p, m: p.similar_creators([p.creator_ids[0]]),
+            BadInput,
+            r"creator_id: got \['c\d+'\], expected one id as a text",
+        ),
+        (
+            lambda p, m: p.predict([(m, p.creator_ids[0])]),
+            BadInput,
+            "pairs: got list, expected a DataFrame with merchant_id and creator_id",
+        ),
+        (
             lambda p, m: p.predict(pd.DataFrame({"merchant_id": [m]})),
             BadInput,
             "pairs: no column 'creator_id' among merchant_id; give merchant_id and creator_id",
@@ -440,5 +481,27 @@ def test_load_a_folder_a_text_and_a_uri(tiny_bundle: Path, plaza: Plaza, merchan
         same(Plaza.load(source).creators_for(merchant, k=3), plaza.creators_for(merchant, k=3))
     with pytest.raises(BundleError, match=r"no manifest\.json here"):
         Plaza.load(tiny_bundle.parent)
-    with pytest.raises(BundleError, match=r"cannot open 's3'; give a folder or models:/…"):
+    with pytest.raises(
+        BundleError, match=r"cannot open 's3'; give a folder or models:/… or runs:/…"
+    ):
         Plaza.load("s3://bucket/bundle")
+
+
+def test_a_space_that_knows_products_alone_is_passed_over(tmp_path: Path) -> None:
+    days = pd.date_range("2026-01-01", periods=30, freq="D")
+    rng = np.random.default_rng(0)
+    promotions = pd.DataFrame(
+        {
+            "occurred_at": days.strftime("%Y-%m-%d"),
+            "merchant_id": rng.choice(["m1", "m2", "m3"], 30),
+            "creator_id": rng.choice(["c1", "c2", "c3", "c4"], 30),
+        }
+    )
+    lonely = [
+        {"entity": "product", "entity_id": name, "space": "looks", "vector": vector}
+        for name, vector in (("p1", [1.0, 2.0]), ("p2", [2.0, 1.0]))
+    ]
+    market = read_market(write_market(tmp_path, promotions=promotions, embeddings=lonely))
+    train_market(market, tmp_path / "bundle")
+    plaza = Plaza.load(tmp_path / "bundle")
+    same(plaza.creators_for("m1", product_id="p1"), plaza.creators_for("m1"))

@@ -122,6 +122,15 @@ def test_a_creator_that_stands_out(evidence: Evidence) -> None:
     assert for_merchant(many, 3, 0) == ["Converts better than 90% of creators."]
 
 
+def test_those_who_tie_do_not_stand_out(evidence: Evidence) -> None:
+    alike = replace(evidence, reach=np.ones((10, 3), dtype=np.float32))
+    assert for_merchant(alike, 3, 3) == ["Little is known of this creator yet."]
+    one_better = np.ones((10, 3), dtype=np.float32)
+    one_better[3, 1] = 2
+    told = for_merchant(replace(evidence, reach=one_better), 3, 3)
+    assert told == ["Converts better than 90% of creators."]
+
+
 def test_at_most_four(evidence: Evidence) -> None:
     parts = {"collaborative": 1.0, "audience": 1.0, "category": 1.0, "popularity": 1.0}
     assert len(for_merchant(evidence, 0, 0, **parts, co_audience=1.0)) == 4

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from training.schema import TABLES, Kind, Table
+from training.schema import TABLES
+from training.schema_types import Kind, Table
 
 REQUIRED = {
     "promotions": "occurred_at merchant_id creator_id",

@@ -50,6 +50,7 @@ def test_parts_hold_the_plazas_lists(whole: Path, plaza: Plaza) -> None:
     assert len(written) == manifest["rows"] == sum(part["rows"] for part in manifest["parts"])
     assert manifest["merchants"] == len(plaza.merchant_ids) == written["merchant_id"].nunique()
     assert manifest["bundle"] == plaza.bundle_hash
+    assert manifest["synthetic"] is True
     assert manifest["parameters"] == {
         "k": 7,
         "objective": plaza.default_objective,

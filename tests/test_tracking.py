@@ -70,6 +70,7 @@ def test_a_training_is_one_run_with_everything_in_it(
         run = registry.client.get_run(done.run_id)
         assert run.info.status == "FINISHED"
         assert run.data.params["data_fingerprint"] == tiny_market.fingerprint
+        assert run.data.params["synthetic"] == "True"
         assert run.data.params["as_of"] == tiny_market.as_of.isoformat()
         assert run.data.params["seed"] == "0"
         assert run.data.metrics[METRIC] > 0

@@ -71,3 +71,8 @@ def test_what_cannot_be_read_is_said(text: str, complaint: str) -> None:
         parse_where([text])
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_second_range_of_one_field_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"followers=..9: followers is given twice; write one range"):
+        parse_where(["followers=5..", "followers=..9"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from matching import Plaza
 from matching.catalog import TIERS, tier_of
 from models.pairs import Floats
 from training.backtest import Holdout
-from training.entities import by_row
+from training.entities import Entities, by_row
 from training.market import bounds, point
 
 #: Groups of predicted conversion in the reliability table.
@@ -49,8 +50,7 @@ def check_predictions(plaza: Plaza, holdout: Holdout, trials: str | None) -> Acc
     known = _known(promotions, plaza)
     promotions = promotions[known].reset_index(drop=True)
     asked = promotions[["merchant_id", "creator_id"]].copy()
-    products = promotions["product_id"]
-    asked["product_id"] = products.where(products.isin(holdout.ids.products.ids))
+    asked["product_id"] = promotions["product_id"].where(_own_product(promotions, holdout.ids))
     predicted = plaza.predict(asked)
     creators = by_row(holdout.past.table("creators"), "creator_id", holdout.ids.creators)
     rows, _ = holdout.ids.creators.find(promotions["creator_id"])
@@ -75,6 +75,15 @@ def _known(promotions: pd.DataFrame, plaza: Plaza) -> pd.Series[bool]:
     return merchants & promotions["creator_id"].isin(plaza.creator_ids)
 
 
+def _own_product(promotions: pd.DataFrame, ids: Entities) -> npt.NDArray[np.bool_]:
+    """Where the product is known by then and, as far as anybody tells, the merchant's own."""
+    merchant, _ = ids.merchants.find(promotions["merchant_id"])
+    product, own = ids.products.find(promotions["product_id"])
+    owner = ids.product_merchant[product]
+    own[own] = (owner == merchant[own]) | (owner < 0)
+    return own
+
+
 def _exact(promotions: pd.DataFrame, column: str) -> Floats:
     """Values known exactly; NaN where the market gives a range or nothing."""
     low, high = bounds(promotions, column)
@@ -86,12 +95,12 @@ def _intervals(
 ) -> pd.DataFrame:
     """Share of observations inside their interval, for all and for each tier."""
     columns = (f"{prefix}{name}{end}" for end in ("", "_low", "_high"))
-    point_, low, high = (predicted[one].to_numpy(float) for one in columns)
+    middle, low, high = (predicted[one].to_numpy(float) for one in columns)
     told = pd.DataFrame(
         {
             "tier": pd.Categorical(tier, list(TIERS)),
             "inside": (observed >= low) & (observed <= high),
-            "predicted": point_,
+            "predicted": middle,
             "observed": observed,
         }
     )[np.isfinite(observed) & np.isfinite(low)]
@@ -102,12 +111,15 @@ def _intervals(
             "tier": [str(one) for one, _ in by_tier],
             "promotions": [len(rows) for _, rows in by_tier],
             "inside_80": [rows["inside"].mean() for _, rows in by_tier],
-            "predicted_over_observed": [
-                rows["predicted"].sum() / rows["observed"].sum() if len(rows) else np.nan
-                for _, rows in by_tier
-            ],
+            "predicted_over_observed": [_over(rows) for _, rows in by_tier],
         }
     )
+
+
+def _over(rows: pd.DataFrame) -> float:
+    """Sum predicted over the sum observed; NaN where nothing was observed."""
+    observed = float(rows["observed"].sum())
+    return float(rows["predicted"].sum()) / observed if observed else float("nan")
 
 
 def _reliability(rate: Floats, trials: Floats, successes: Floats) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from matching import Plaza
 from matching.errors import BadInput
-from models.vocabulary import Rows
+from models.vocabulary import Rows, Vocabulary
 from training.entities import Entities
 from training.market import Market
 
@@ -35,9 +35,9 @@ class Holdout:
         Of the past.
     later : DataFrame
         Promotions of the holdout.
-    met : csr matrix of bool (merchants × creators)
+    met : int8 csr matrix of ones (merchants × creators)
         Pairs that had worked together by the cut.
-    found : csr matrix of bool (merchants × creators)
+    found : int8 csr matrix of ones (merchants × creators)
         Pairs that worked together for the first time in the holdout.
     """
 
@@ -69,8 +69,8 @@ class Holdout:
         past = market.before(cut)
         later = market.table("promotions")[(times > cut).to_numpy()].reset_index(drop=True)
         ids = Entities.of(past)
-        met = _pairs(past.table("promotions"), ids)
-        found = _pairs(later, ids)
+        met = pairs_matrix(past.table("promotions"), ids.merchants, ids.creators)
+        found = pairs_matrix(later, ids.merchants, ids.creators)
         found = (found - found.multiply(met)).tocsr()
         found.eliminate_zeros()
         if not found.nnz:
@@ -113,8 +113,8 @@ def served_lists(plaza: Plaza, holdout: Holdout, k: int, objective: str = "match
     if not known.any():
         return served
     # An older plaza does not know the latest partners: room for them, who are then passed over.
-    since = pd.Timestamp(plaza.manifest["as_of"]) < holdout.cut
-    room = int(np.diff(holdout.met.indptr).max()) if since else 0
+    older = pd.Timestamp(plaza.manifest["as_of"]) < holdout.cut
+    room = int(np.diff(holdout.met.indptr).max()) if older else 0
     lists = plaza.creators_for(
         holdout.ids.merchants.ids[rows[known]].tolist(),
         k=k + room,
@@ -131,13 +131,31 @@ def served_lists(plaza: Plaza, holdout: Holdout, k: int, objective: str = "match
     return served
 
 
-def _pairs(promotions: pd.DataFrame, ids: Entities) -> sparse.csr_matrix:
-    """Which known pairs have worked together; int8 ones, each pair once."""
+def pairs_matrix(
+    promotions: pd.DataFrame, merchants: Vocabulary, creators: Vocabulary
+) -> sparse.csr_matrix:
+    """Which pairs have worked together; unknown ids are passed over.
+
+    Parameters
+    ----------
+    promotions : DataFrame
+        With ``merchant_id`` and ``creator_id``.
+    merchants, creators : Vocabulary
+
+    Returns
+    -------
+    int8 csr_matrix of ones, of shape (n_merchants, n_creators)
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"merchant_id": ["m1", "m1", "m9"], "creator_id": ["c2", "c2", "c1"]})
+    >>> pairs_matrix(rows, Vocabulary.of(["m1"]), Vocabulary.of(["c1", "c2"])).toarray().tolist()
+    [[0, 1]]
+    """
     pairs = promotions[["merchant_id", "creator_id"]].drop_duplicates()
-    _, merchant_known = ids.merchants.find(pairs["merchant_id"])
-    _, creator_known = ids.creators.find(pairs["creator_id"])
-    pairs = pairs[merchant_known & creator_known]
-    rows, _ = ids.merchants.find(pairs["merchant_id"])
-    columns, _ = ids.creators.find(pairs["creator_id"])
-    shape = (len(ids.merchants), len(ids.creators))
-    return sparse.csr_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=shape)
+    rows, row_known = merchants.find(pairs["merchant_id"])
+    columns, column_known = creators.find(pairs["creator_id"])
+    both = row_known & column_known
+    cells = (rows[both[row_known]], columns[both[column_known]])
+    shape = (len(merchants), len(creators))
+    return sparse.csr_matrix((np.ones(both.sum(), np.int8), cells), shape=shape)

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training.schema import BLANK_WORDS, Column, Kind
+from training.schema_types import BLANK_WORDS, Column, Kind
 
 Mask = npt.NDArray[np.bool_]
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from training.check_broken import BrokenCells
 from training.check_cells import Cells, Mask, read_cells, words
 from training.reading import Raw
-from training.schema import Column, Kind, Rule, Table
+from training.schema_types import Column, Kind, Rule, Table
 
 Values = Mapping[str, npt.NDArray[Any]]
 
@@ -88,9 +88,9 @@ def empty_frame(table: Table) -> pd.DataFrame:
 
 def _blank(values: Values, column: Column) -> Mask:
     blank = pd.isna(values[column.name])
-    ends = [values[name] for name in column.names[1:] if name in values]
-    if len(ends) == 2:
-        blank &= np.isnan(ends[0]) | np.isnan(ends[1])
+    given = [values[name] for name in column.names[1:] if name in values]
+    if len(given) == 2:
+        blank &= np.isnan(given[0]) | np.isnan(given[1])
     return np.asarray(blank, dtype=bool)
 
 

@@ -69,17 +69,23 @@ class Evaluation:
                     found[f"{row['what']}_{name}"] = float(row[name])
         return {name: one for name, one in found.items() if one == one}
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether the market was simulated, so that no figure says anything of a real one."""
+        return self.holdout.past.synthetic
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """Everything as tables under their titles."""
+        marked = "; synthetic market" if self.synthetic else ""
         held = self.holdout
         asked = (
             f"{len(held.merchants)} merchants and the {held.found.nnz} creators they met for the "
             f"first time from {held.cut:%Y-%m-%d} to {held.as_of:%Y-%m-%d}"
         )
         return {
-            f"Ranking: {asked}": self._ranking_in_print(),
-            "Promotions inside their 80 % interval": self.accuracy.intervals,
-            "Conversion, predicted and observed": self.accuracy.reliability,
+            f"Ranking: {asked}{marked}": self._ranking_in_print(),
+            f"Promotions inside their 80 % interval{marked}": self.accuracy.intervals,
+            f"Conversion, predicted and observed{marked}": self.accuracy.reliability,
         }
 
     def _ranking_in_print(self) -> pd.DataFrame:

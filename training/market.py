@@ -79,8 +79,10 @@ class Market:
 
         The same as reading the folder again with that ``as_of``, save for two things. A row set
         aside for the sake of a later one (the second of two with one key) stays set aside. And
-        sums over the last 30 days, which describe this market's ``as_of``, are unknown: they
-        would tell the backtest of the days it is to foresee.
+        what would tell a backtest of the days it is to foresee is unknown: sums over the last 30
+        days, which describe this market's own ``as_of``, and the answers to outreach, which may
+        have come after the question. Followers, reputation and late refunds bear no date either;
+        they stay, since they move slowly.
 
         Raises
         ------
@@ -97,9 +99,9 @@ class Market:
                 frame = self.tables[name]
                 late = horizon.hides(TABLES[name], partial(_cells, frame))
                 frame = frame if late is None else frame[~late].reset_index(drop=True)
-                trailing = [str(column) for column in frame if _TRAILING in str(column)]
-                past = trailing if moment < self.as_of else []
-                tables[name] = frame.assign(**{column: np.nan for column in past})
+                if moment < self.as_of:
+                    frame = _without_hindsight(frame, name)
+                tables[name] = frame
         tables = {name: tables[name] for name in self.tables}
         kept = self.summary["table"].map({name: len(frame) for name, frame in tables.items()})
         summary = self.summary.assign(
@@ -188,6 +190,13 @@ def bounds(table: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
         pd.Series(low, index=table.index, dtype=np.float64, name=f"{column}_low"),
         pd.Series(high, index=table.index, dtype=np.float64, name=f"{column}_high"),
     )
+
+
+def _without_hindsight(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Make unknown what was known only later, and bears no date that would say so."""
+    trailing = [str(column) for column in frame if _TRAILING in str(column)]
+    answers = ["status", "reason"] if name == "outreach" else []
+    return frame.assign(**dict.fromkeys(trailing, np.nan), **dict.fromkeys(answers))
 
 
 def _latest_event(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from matching.errors import BadInput
 from training.check_cells import TIME_PATTERN, Mask
-from training.schema import Kind, Table
+from training.schema_types import Kind, Table
 
 #: Tables whose rows appear at a time of their own, and what the other tables call them.
 _ENTITIES = {"creators": "creator", "products": "product"}

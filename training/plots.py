@@ -46,7 +46,8 @@ def plot_recall(evaluation: Evaluation) -> Figure:
         axes.text(end, y, f"  {x:.3f}", va="center", color=_INK, fontsize=9)
     axes.set_yticks(place, rows["method"])
     axes.set_xlim(0, float((value + reach[1]).max()) * 1.15 or 1)
-    _title(axes, f"New partners found in the first {evaluation.k}", "recall, with 95 % interval")
+    title = f"New partners found in the first {evaluation.k}"
+    _title(axes, evaluation, title, "recall, with 95 % interval")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure
@@ -69,7 +70,8 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
     axes.set_xlim(least, most)
     axes.set_ylim(least, most)
     axes.set_ylabel("observed, %", color=_INK)
-    _title(axes, "Conversion, predicted and observed", "predicted, %; bars are 80 % intervals")
+    title = "Conversion, predicted and observed"
+    _title(axes, evaluation, title, "predicted, %; bars are 80 % intervals")
     return figure
 
 
@@ -91,7 +93,8 @@ def plot_coverage(evaluation: Evaluation) -> Figure:
     axes.set_ylim(0, 108)
     axes.set_ylabel("promotions inside, %", color=_INK)
     axes.legend(frameon=False, loc="upper right", ncols=2, fontsize=9)
-    _title(axes, "Promotions inside their 80 % interval", "tier of the creator; counts in the bars")
+    title = "Promotions inside their 80 % interval"
+    _title(axes, evaluation, title, "tier of the creator; counts in the bars")
     return figure
 
 
@@ -111,6 +114,7 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _title(axes: Axes, title: str, below: str) -> None:
+def _title(axes: Axes, evaluation: Evaluation, title: str, below: str) -> None:
+    title += " (synthetic market)" if evaluation.synthetic else ""
     axes.set_title(title, loc="left", color=_INK, fontsize=12, fontweight="bold", pad=10)
     axes.set_xlabel(below, color=_INK, fontsize=9)

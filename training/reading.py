@@ -21,7 +21,8 @@ import pyarrow as pa
 from matching.errors import BadInput
 from training.reading_csv import read_csv
 from training.reading_parquet import read_parquet
-from training.schema import SYNTHETIC_MARK, TABLES, Kind, Table
+from training.schema import SYNTHETIC_MARK, TABLES
+from training.schema_types import Kind, Table
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 

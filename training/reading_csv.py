@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from matching.errors import BadInput
-from training.schema import Table
+from training.schema_types import Table
 
 # A row must fit into one block; a vector of some thousand numbers as text does.
 _BLOCK_BYTES = 1 << 24

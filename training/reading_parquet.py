@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from matching.errors import BadInput
 from training.reading_csv import refuse_twice
-from training.schema import Column, Kind, Table
+from training.schema_types import Column, Kind, Table
 
 
 def read_parquet(path: Path, table: Table) -> tuple[dict[str, Any], npt.NDArray[np.object_]]:

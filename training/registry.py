@@ -1,4 +1,4 @@
-"""Talking to MLflow: runs, artifacts, registered models. The only file here that imports it.
+"""Talking to MLflow: runs, artifacts, registered models. Only ``served_model`` knows it as well.
 
 MLflow is imported when a registry is opened, never before: it costs seconds.
 """

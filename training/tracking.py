@@ -168,6 +168,7 @@ def _params(settings: Settings, market: Market, holdout_days: int) -> dict[str, 
     return {
         "as_of": market.as_of.isoformat(),
         "data_fingerprint": market.fingerprint,
+        "synthetic": market.synthetic,
         "holdout_days": holdout_days,
         **{f"rows_{name}": len(table) for name, table in market.tables.items()},
         **_flat("", asdict(settings)),
