@@ -20,10 +20,17 @@ from matching.frames import Listing, frame_of, frame_of_many, predicted_frame
 from matching.index import best_first, inner_products
 from matching.learnt import Learnt
 from matching.queries import Asker, Desk
-from matching.ranking import Ranked, check_objective, objective_scores, top
-from matching.sources import affinity_parts, propose, speaking_for
+from matching.ranking import (
+    COLUMN,
+    Ranked,
+    check_known,
+    check_objective,
+    objective_scores,
+    top,
+)
+from matching.sources import Prospects, affinity_parts, speaking_for
 from models.blocks import Vectors
-from models.pairs import Pairs
+from models.pairs import Floats, Pairs
 from models.vocabulary import Rows
 
 
@@ -51,7 +58,8 @@ class Plaza:
         # What speaks for somebody is what sets them apart from the usual one.
         self._usual_creator = learnt.creator_vectors.mean(axis=0)
         self._usual_merchant = learnt.merchant_vectors.mean(axis=0)
-        self._reach = learnt.outcomes.creator_columns_[: len(self._catalog)]
+        self._prospects: dict[str, Prospects] = {}
+        reach = learnt.outcomes.creator_columns_[: len(self._catalog)]
         self._evidence = Evidence(
             self._catalog,
             learnt.history,
@@ -59,7 +67,7 @@ class Plaza:
             learnt.creators,
             self._desk.merchant_labels(self._catalog),
             learnt.merchant_shares,
-            self._reach,
+            reach,
         )
 
     @classmethod
@@ -246,9 +254,7 @@ class Plaza:
             (rows,), (affinity,) = self._learnt.index.search(asker.vector[None], k, allowed=allowed)
             ranked = self._predicted(rows, affinity, self._desk.pairs(asker, rows))
         else:
-            reach = self._reach.sum(axis=1)
-            rows = propose(self._learnt.index, asker.vector, self._parts, reach, kept.rows, k)
-            ranked = self._ranked(rows, self._desk.pairs(asker, rows), objective, k)
+            ranked = self._most_promising(asker, kept.rows, objective, k)
         vectors = self._learnt.creator_vectors[ranked.rows] - self._usual_creator
         contributions = affinity_parts(asker.vector, vectors, self._parts)
         named = dict(zip(self._parts, contributions.T, strict=True))
@@ -273,7 +279,9 @@ class Plaza:
             pairs = self._desk.mirrored(creator, rows[best])
             ranked = self._predicted(rows[best], affinity[best], pairs)
         else:
-            ranked = self._ranked(rows, self._desk.mirrored(creator, rows), objective, k)
+            predictions = self._learnt.outcomes.predict(self._desk.mirrored(creator, rows))
+            ranked = top(rows, objective_scores(objective, predictions), predictions, k)
+            check_known(objective, ranked.scores)
         vectors = self._learnt.merchant_vectors[ranked.rows] - self._usual_merchant
         contributions = affinity_parts(vector, vectors, self._parts)
         named = dict(zip(self._parts, contributions.T, strict=True))
@@ -288,10 +296,24 @@ class Plaza:
         """A list that affinity has ordered already, with its predictions."""
         return Ranked(rows, affinity.astype(np.float64), self._learnt.outcomes.predict(pairs))
 
-    def _ranked(self, rows: Rows, pairs: Pairs, objective: str, k: int) -> Ranked:
-        """Predict all candidates and keep the best."""
-        predictions = self._learnt.outcomes.predict(pairs)
-        return top(rows, objective_scores(objective, predictions), predictions, k)
+    def _most_promising(self, asker: Asker, allowed: Rows, objective: str, k: int) -> Ranked:
+        """Predict creators, the most promising first, until nobody left could enter the list."""
+        column, chain = COLUMN[objective], self._learnt.outcomes.chain_
+        if column not in self._prospects:
+            self._prospects[column] = Prospects.of(chain.promise(column)[: len(self._catalog)])
+
+        def score(rows: Rows) -> Floats:
+            return objective_scores(objective, chain.predict(self._desk.pairs(asker, rows)))
+
+        rows, scores = self._prospects[column].best(
+            k,
+            allowed,
+            chain.creators_met(asker.row, asker.product),
+            chain.ceiling(column, asker.row, asker.product),
+            score,
+        )
+        check_known(objective, scores)
+        return Ranked(rows, scores, chain.predict(self._desk.pairs(asker, rows)))
 
     def _objective(self, objective: str | None) -> str:
         if objective is None:

@@ -16,7 +16,8 @@ from models.vocabulary import Rows
 #: What a list can be ranked by. ``match`` is affinity alone; the others are expectations.
 OBJECTIVES = ("match", "conversion", "exposure", "orders", "gmv", "net")
 
-_COLUMN = {
+#: The prediction that each of the others expects.
+COLUMN = {
     "conversion": "p_conversion",
     "exposure": "exposures",
     "orders": "expected_orders",
@@ -61,19 +62,24 @@ def objective_scores(objective: str, predictions: Predictions) -> Floats:
 
     A pair's score depends on that pair alone. ``match`` needs no prediction: its score is the
     affinity, as the index gives it.
+    """
+    scores: Floats = getattr(predictions, COLUMN[objective])
+    return scores
+
+
+def check_known(objective: str, scores: Floats) -> None:
+    """Refuse a list without a single known score.
 
     Raises
     ------
     BadInput
         When this market gave no data for the objective.
     """
-    scores: Floats = getattr(predictions, _COLUMN[objective])
     if len(scores) and np.isnan(scores).all():
         raise BadInput(
             f"objective {objective!r} needs {_NEEDS[objective]}, which this market does not tell; "
             "use objective='match'"
         )
-    return scores
 
 
 _NEEDS = {
@@ -81,7 +87,7 @@ _NEEDS = {
     "exposure": "exposures or views",
     "orders": "exposures and orders",
     "gmv": "exposures, orders and prices",
-    "net": "exposures, orders, prices and commissions",
+    "net": "exposures, orders, prices, refunds, commissions and slot fees",
 }
 
 

@@ -1,25 +1,103 @@
-"""Where candidates come from: each kind of evidence proposes its own.
+"""Where candidates come from, and which evidence speaks for each.
 
-A small market needs no proposals: every creator that passes the filters is predicted, so the
-list is exact. Beyond :data:`~matching.index.EXACT_UP_TO` creators each source asks the index for
-the creators that are best on its part of the affinity alone, and only those are predicted.
+Affinity has the index. Predictions have two sources: the asker's own partners, whose history
+settles part of the outcome, and everybody else in the order of what they promise whoever asks.
+The second is read until nobody who is left could enter the list, so a list is exact at any size
+and any length (after Fagin, Lotem and Naor, "Optimal aggregation algorithms for middleware", 2003).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
-from matching.index import EXACT_UP_TO, CreatorIndex, inner_products
+from matching.index import inner_products
 from models.blocks import Vectors
+from models.pairs import Floats
 from models.vocabulary import Rows
 
-#: Creators that each source proposes to a list, when not everyone can be predicted.
-DEPTH = 200
+#: Creators predicted at first; then twice as many each time.
+BATCH = 2_048
 
 #: A part of the affinity speaks for a creator when it is at least this share of all that does.
 MATERIAL = 0.2
+
+#: The bound is computed in another order than the prediction: room for the last digits.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """Creators by what they promise for one prediction, whoever asks.
+
+    Attributes
+    ----------
+    rows : int32 array of shape (number of creators,)
+        The most promising first.
+    promise : float64 array of shape (number of creators,)
+        Log of their own part in the prediction, in the same order.
+    """
+
+    rows: Rows
+    promise: Floats
+
+    @classmethod
+    def of(cls, promise: Floats) -> Self:
+        """Order creators by their promises, given in row order."""
+        order = np.argsort(-promise, kind="stable")
+        return cls(order.astype(np.int32), promise[order])
+
+    def best(
+        self,
+        k: int,
+        allowed: Rows,
+        partners: Rows,
+        ceiling: float,
+        score: Callable[[Rows], Floats],
+    ) -> tuple[Rows, Floats]:
+        """Find the best ``k``, best first; equal scores are ordered by row.
+
+        Parameters
+        ----------
+        allowed : int32 array
+            Creators to choose from.
+        partners : int32 array
+            Creators that may do better than they promise: they are scored first.
+        ceiling : float
+            Log of the most that anything else adds to a promise.
+        score : callable
+            Gives the scores of some rows; NaN where unknown, which comes last.
+
+        Returns
+        -------
+        rows : int32 array of shape (min(k, number allowed),)
+        scores : float64 array of the same shape
+        """
+        waiting = np.zeros(len(self.rows), dtype=bool)
+        waiting[allowed] = True
+        rows = partners[waiting[partners]]
+        waiting[rows] = False
+        places = np.flatnonzero(waiting[self.rows])
+        rows, scores = _keep_best(k, rows, score(rows))
+        start, size = 0, BATCH
+        while start < len(places):
+            most = np.exp(self.promise[places[start]] + ceiling) * (1 + _ROUNDING)
+            if len(rows) == k and scores[-1] > most:
+                break
+            batch = self.rows[places[start : start + size]]
+            joined = np.concatenate([rows, batch]), np.concatenate([scores, score(batch)])
+            rows, scores = _keep_best(k, *joined)
+            start, size = start + size, 2 * size
+        return rows, scores
+
+
+def _keep_best(k: int, rows: Rows, scores: Floats) -> tuple[Rows, Floats]:
+    keys = np.where(np.isnan(scores), -np.inf, scores)
+    best = np.lexsort((rows, -keys))[:k]
+    return rows[best], scores[best]
 
 
 def source_of(part: str) -> str:
@@ -37,41 +115,6 @@ def source_of(part: str) -> str:
         "co_audience": "shared audience",
         "popularity": "popularity",
     }.get(part, part)
-
-
-def propose(
-    index: CreatorIndex,
-    vector: Vectors,
-    parts: Mapping[str, slice],
-    reach: Vectors,
-    allowed: Rows,
-    k: int,
-) -> Rows:
-    """Creators worth predicting for one merchant, in row order.
-
-    Parameters
-    ----------
-    vector : float32 array of shape (d,)
-        The merchant's.
-    parts : dict of str to slice
-        Columns of the vectors that belong to each part of the affinity.
-    reach : float32 array of shape (number of creators,)
-        Outcome a creator brings whoever the merchant is, on a log scale.
-    allowed : int32 array
-        Creators that passed the filters.
-    k : int
-        Length of the list; a list longer than :data:`DEPTH` is chosen among everyone.
-    """
-    if len(allowed) <= EXACT_UP_TO or k > DEPTH:
-        return allowed
-    queries = np.zeros((len(parts) + 1, len(vector)), dtype=np.float32)
-    queries[0] = vector
-    for query, columns in zip(queries[1:], parts.values(), strict=True):
-        query[columns] = vector[columns]
-    everyone = len(allowed) == len(index.vectors)
-    found, _ = index.search(queries, DEPTH, allowed=None if everyone else allowed)
-    far = allowed[np.argsort(-reach[allowed], kind="stable")[:DEPTH]]
-    return np.union1d(found.ravel(), far).astype(np.int32)
 
 
 def affinity_parts(vector: Vectors, vectors: Vectors, parts: Mapping[str, slice]) -> Vectors:

@@ -22,6 +22,7 @@ from models.loglinear import LogLinear, look_up
 from models.meetings import Meetings
 from models.money import Money
 from models.pairs import Floats, Interval, Pairs, State
+from models.vocabulary import Rows
 
 #: What makes the log of no orders finite, in orders.
 HALF_ORDER = 0.5
@@ -176,6 +177,69 @@ class Chain:
             doubt += variance
         low, high = self.band.apply(np.log(orders + HALF_ORDER), order_spread(orders, doubt))
         return Interval(orders, np.minimum(low, orders), np.maximum(high, orders))
+
+    def creators_met(self, merchant: int, product: int) -> Rows:
+        """Creators whose own history with a merchant or a product settles part of the prediction.
+
+        They may exceed the bound of `promise` and `ceiling`; all others stay within it.
+        """
+        met = self.meetings.pairs.seconds_of(merchant)
+        nothing = self.meetings.deals.width - 1  # a product that is none in particular
+        if product == nothing:
+            return met
+        return np.union1d(met, self.meetings.deals.firsts_of(product)).astype(np.int32)
+
+    def promise(self, column: str) -> Floats:
+        """Log of each creator's own part in one column of the predictions; (n_creators + 1,).
+
+        For a creator that is not among `creators_met`, the exponential of its promise plus the
+        `ceiling` of who asks is never below the prediction.
+
+        Parameters
+        ----------
+        column : str
+            A point prediction, such as ``"expected_gmv"``.
+        """
+        return np.asarray(self._tables[0] @ self._weights(column))
+
+    def ceiling(self, column: str, merchant: int, product: int) -> float:
+        """Log of the most that audience, category and who asks can add to a `promise`.
+
+        Infinite where the price is not known.
+        """
+        weights = self._weights(column)
+        _, merchants, products, pairs, deals, audiences, categories = self._tables
+        most = float((audiences @ weights).max() + (categories @ weights).max())
+        most += float((merchants[merchant] + products[product] + pairs[-1] + deals[-1]) @ weights)
+        scale = self._scale(column, merchant, product)
+        return most + float(np.log(scale)) if scale > 0.0 else float("inf")
+
+    def _weights(self, column: str) -> Floats:
+        """What each column of the tables adds to the log of a prediction."""
+        chained = ("exposure", "conversion", "click_rate")
+        told = {"exposures": ("exposure",), "p_conversion": ("conversion",)}
+        asked = told.get(column, chained if self.amount is None else ("amount",))
+        weights = np.zeros(self._tables[0].shape[1])
+        for at, (name, step) in enumerate(self.steps().items()):
+            if name in asked:
+                weights[2 * at] = 1.0
+                # Means of amounts grow with the variance of their log, rates do not.
+                weights[2 * at + 1] = 0.5 if isinstance(step, ExposureModel) else 0.0
+        return weights
+
+    def _scale(self, column: str, merchant: int, product: int) -> float:
+        """Factors of a prediction that are the same for all creators; 0 where one is unknown."""
+        if column == "p_conversion":
+            return 1.0
+        step = self.exposure if column == "exposures" or self.amount is None else self.amount
+        scale = 1.0 if step is None else step.mean_factor_
+        if column != "exposures" and self.amount is None:
+            scale *= self.factor
+        if column in ("expected_gmv", "expected_net") and self.amount_of != "gmv":
+            own = self.money.product_price[product]
+            price = own if np.isfinite(own) else self.money.merchant_price[merchant]
+            scale *= price
+        return float(scale) if np.isfinite(scale) else 0.0
 
     def state(self) -> dict[str, Any]:
         """Arrays and plain values from which `from_state` makes the same chain."""

@@ -26,6 +26,15 @@ class Met:
         """Collect who met; ``width`` is the number of rows of the second, nobody's included."""
         return cls(width, np.unique(first.astype(np.int64) * width + second))
 
+    def seconds_of(self, first: int) -> Rows:
+        """Whom one row of the first vocabulary has met."""
+        start, end = np.searchsorted(self.keys, [first * self.width, (first + 1) * self.width])
+        return np.asarray(self.keys[start:end] - first * self.width, dtype=np.int32)
+
+    def firsts_of(self, second: int) -> Rows:
+        """Who has met one row of the second vocabulary."""
+        return np.asarray(self.keys[self.keys % self.width == second] // self.width, dtype=np.int32)
+
     def find(self, first: Rows, second: Rows) -> Found:
         """Row of each meeting, ``len(keys)`` where there was none."""
         if not len(self.keys):

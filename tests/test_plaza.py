@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matching import BadInput, BundleError, Plaza, UnknownId, Where
+from matching import BadInput, BundleError, Plaza, UnknownId, Where, sources
 from matching.catalog import TIERS
 from matching.frames import PREDICTED
-from matching.ranking import OBJECTIVES
+from matching.ranking import COLUMN, OBJECTIVES
 from tests.market_folders import write_market
 from training.fit import Settings, learn, train_market
 from training.market import Market, bounds, read_market
@@ -247,6 +247,44 @@ def test_a_filtered_list_is_the_full_ranking_filtered(
             assert removed == len(plaza.creator_ids) - len(got)
         lengths.append(len(got))
     assert 200 < np.count_nonzero(lengths) < 1_000  # neither all empty nor nothing to test
+
+
+@pytest.mark.parametrize("objective", [one for one in OBJECTIVES if one != "match"])
+@pytest.mark.parametrize("with_product", [False, True])
+def test_a_list_is_exact_however_few_creators_are_predicted(
+    plaza: Plaza,
+    tiny_market: Market,
+    objective: str,
+    with_product: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Against predictions for everyone, when only a few are predicted at a time."""
+    monkeypatch.setattr(sources, "BATCH", 4)
+    products = tiny_market.table("products")
+    column = COLUMN[objective]
+    for merchant in plaza.merchant_ids[:8]:
+        mine = products.loc[products["merchant_id"] == merchant, "product_id"]
+        product = mine.iloc[0] if with_product and len(mine) else None
+        pairs = pd.DataFrame({"merchant_id": merchant, "creator_id": plaza.creator_ids})
+        whole = plaza.predict(pairs.assign(product_id=product))
+        order = np.argsort(-whole[column].to_numpy(), kind="stable")
+        for k in (1, 5, 40):
+            got = plaza.creators_for(merchant, k=k, objective=objective, product_id=product)
+            assert got["creator_id"].tolist() == plaza.creator_ids[order[:k]].tolist()
+            assert got["score"].tolist() == whole[column].iloc[order[:k]].tolist()
+
+
+@pytest.mark.parametrize("column", COLUMN.values())
+def test_nobody_exceeds_promise_and_ceiling_but_those_who_met(plaza: Plaza, column: str) -> None:
+    chain, desk = plaza._learnt.outcomes.chain_, plaza._desk
+    everyone = np.arange(len(plaza.creator_ids), dtype=np.int32)
+    for one in plaza.merchant_ids:
+        asker = desk.merchant(str(one))
+        told = getattr(chain.predict(desk.pairs(asker, everyone)), column)
+        most = np.exp(chain.promise(column)[:-1] + chain.ceiling(column, asker.row, asker.product))
+        new = np.setdiff1d(everyone, chain.creators_met(asker.row, asker.product))
+        assert (told[new] <= most[new] * (1 + 1e-9)).all()
+        assert most[new].min() < told.max()  # or it would never stop
 
 
 def test_shortfall_by_merchant(plaza: Plaza, merchant: str) -> None:

@@ -1,13 +1,15 @@
-"""Sources propose by their own evidence; beyond a size only the proposed are predicted."""
+"""Reading creators by promise finds the best; evidence that speaks for them is named."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from matching import sources
-from matching.index import CreatorIndex, inner_products
-from matching.sources import affinity_parts, propose, speaking_for
+from matching.index import inner_products
+from matching.sources import Prospects, affinity_parts, speaking_for
 
 PARTS = {"collaborative": slice(0, 3), "audience": slice(3, 8), "popularity": slice(8, 9)}
 
@@ -17,47 +19,58 @@ def vectors() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(2_000, 9)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def index(vectors: np.ndarray) -> CreatorIndex:
-    return CreatorIndex.build(vectors, vectors[:10])
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 80),
+    st.floats(0, 2),
+    st.floats(0, 1),
+)
+def test_reading_by_promise_finds_the_very_best(
+    seed: int, k: int, slack: float, share: float
+) -> None:
+    """Whatever the scores are, as long as only partners exceed what they promise."""
+    rng = np.random.default_rng(seed)
+    n = 400
+    promise = rng.normal(size=n).round(1)
+    scores = np.exp(promise + 0.5 - slack * rng.random(n))
+    scores[rng.random(n) < 0.05] = np.nan
+    partners = np.sort(rng.choice(n, 9, replace=False)).astype(np.int32)
+    scores[partners] *= 10
+    allowed = np.flatnonzero(rng.random(n) < share).astype(np.int32)
+    asked: list[int] = []
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        asked.extend(rows.tolist())
+        return scores[rows]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "BATCH", 8)
+        rows, found = Prospects.of(promise).best(k, allowed, partners, 0.5, score)
+
+    def key(row: int) -> tuple[bool, float, int]:
+        unknown = bool(np.isnan(scores[row]))
+        return unknown, 0.0 if unknown else -scores[row], row
+
+    expected = sorted(allowed.tolist(), key=key)[:k]
+    assert rows.tolist() == expected
+    np.testing.assert_array_equal(found, scores[expected])
+    assert len(asked) == len(set(asked))
+    assert set(asked) <= set(allowed.tolist())
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make 2,000 creators too many to predict them all."""
-    monkeypatch.setattr(sources, "EXACT_UP_TO", 500)
-    monkeypatch.setattr(sources, "DEPTH", 50)
+def test_it_stops_when_nobody_left_could_enter() -> None:
+    promise = -np.arange(100_000, dtype=np.float64) / 1_000
+    asked = []
 
+    def score(rows: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return np.exp(promise[rows])
 
-def _propose(index: CreatorIndex, allowed: np.ndarray, k: int = 20) -> np.ndarray:
-    reach = np.arange(len(index.vectors), dtype=np.float32)
-    return propose(index, index.vectors[0], PARTS, reach, allowed.astype(np.int32), k)
-
-
-def test_a_small_market_needs_no_proposals(index: CreatorIndex) -> None:
-    allowed = np.arange(0, 2_000, 3)
-    assert _propose(index, allowed).tolist() == allowed.tolist()
-
-
-@pytest.mark.usefixtures("few")
-@pytest.mark.parametrize("step", [1, 2])
-def test_each_source_proposes_its_best(index: CreatorIndex, vectors: np.ndarray, step: int) -> None:
-    allowed = np.arange(0, 2_000, step)
-    proposed = _propose(index, allowed)
-    assert len(proposed) < 250
-    assert np.array_equal(proposed, np.unique(proposed))
-    assert set(proposed) <= set(allowed)
-    columns = [slice(0, 9), *PARTS.values()]
-    for part in columns:
-        scores = inner_products(vectors[allowed][:, part], vectors[0, part])
-        best = allowed[np.argsort(-scores, kind="stable")[:50]]
-        assert set(best) <= set(proposed)
-    assert set(allowed[-50:]) <= set(proposed)  # those who reach most, whoever asks
-
-
-@pytest.mark.usefixtures("few")
-def test_a_long_list_is_chosen_among_everyone(index: CreatorIndex) -> None:
-    assert len(_propose(index, np.arange(2_000), k=51)) == 2_000
+    everyone = np.arange(100_000, dtype=np.int32)
+    nobody = np.empty(0, dtype=np.int32)
+    rows, _ = Prospects.of(promise).best(20, everyone, nobody, 1.0, score)
+    assert rows.tolist() == list(range(20))
+    assert sum(asked) == sources.BATCH
 
 
 def test_parts_add_up_to_the_affinity(vectors: np.ndarray) -> None:
