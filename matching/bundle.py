@@ -57,8 +57,8 @@ class Bundle:
             raise BundleError(f"{folder}: no {MANIFEST} here; make a bundle with `alliance train`")
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            version, hashes = manifest["format"], manifest["files"]
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+            version, hashes = manifest["format"], dict(manifest["files"])
+        except (ValueError, KeyError, TypeError) as error:
             raise BundleError(f"{path}: not a bundle's manifest; train again") from error
         if version != FORMAT:
             raise BundleError(
@@ -74,18 +74,23 @@ class Bundle:
 
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """One array, mapped into memory."""
-        path = self.folder / f"{name}.npy"
+        path = self._path(f"{name}.npy")
         # A plain view: numpy's own class for mapped files makes every row look-up slow.
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
     def table(self, name: str) -> pd.DataFrame:
         """One table."""
-        return pd.read_parquet(self.folder / f"{name}.parquet")
+        return pd.read_parquet(self._path(f"{name}.parquet"))
 
     def state(self, name: str) -> State:
         """Read the state of one estimator, as it was given to :meth:`BundleWriter.state`."""
-        text = (self.folder / f"{name}.json").read_text(encoding="utf-8")
+        text = self._path(f"{name}.json").read_text(encoding="utf-8")
         return self._join(json.loads(text))  # type: ignore[no-any-return]
+
+    def _path(self, name: str) -> Path:
+        if name not in self.manifest["files"]:
+            raise BundleError(f"{self.folder}: holds no {name}, which serving needs; train again")
+        return self.folder / name
 
     def _join(self, value: Any) -> Any:
         if isinstance(value, dict):

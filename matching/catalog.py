@@ -85,12 +85,21 @@ class Catalog:
         names: dict[str, dict[str, int]] = {}
         for field in ("categories", "region", "agency_id"):
             names[field], labels[field] = _one_hot(columns[field])
+        low = {name: columns[f"{name}_low"].to_numpy(np.float64) for name in RANGES}
+        high = {name: columns[f"{name}_high"].to_numpy(np.float64) for name in RANGES}
         return cls(
             ids,
             labels,
             names,
-            {name: columns[f"{name}_low"].to_numpy(np.float64) for name in RANGES},
-            {name: columns[f"{name}_high"].to_numpy(np.float64) for name in RANGES},
+            # A range with one end alone is open at the other.
+            {
+                name: np.where(np.isnan(low[name]) & (high[name] >= 0), 0.0, low[name])
+                for name in RANGES
+            },
+            {
+                name: np.where(np.isnan(high[name]) & (low[name] >= 0), np.inf, high[name])
+                for name in RANGES
+            },
             list(segments),
             share_low,
             share_high,

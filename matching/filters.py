@@ -41,7 +41,8 @@ class Where:
         Any of nano, micro, mid, macro, head (by followers).
     followers, slot_fee, commission_rate, reputation : (low, high)
     audience : dict of dimension to dict of segment to minimum share
-        Every minimum must be reached, e.g. ``{"gender": {"female": 0.5}}``.
+        Every minimum must be reached, e.g. ``{"gender": {"female": 0.5}}``. Each dimension is
+        read of the creator's viewers; where these are not told, of its fans, else of its buyers.
     keep_unknown : bool
         Let creators pass whose value is not known.
 

@@ -35,6 +35,7 @@ class Words:
     sought: str
     given: str
     nothing: str
+    unremarkable: str
 
 
 TO_MERCHANT = Words(
@@ -47,6 +48,7 @@ TO_MERCHANT = Words(
     sought="Booked by {others}.",
     given="Its {space} is close to what you and your partners stand for.",
     nothing="Little is known of this creator yet.",
+    unremarkable="Nothing in particular speaks for this creator.",
 )
 TO_CREATOR = Words(
     circle="Works with {others} who also {work} for your partner {name}.",
@@ -58,6 +60,7 @@ TO_CREATOR = Words(
     sought="Works with {others}.",
     given="Its {space} is close to yours.",
     nothing="Little is known of this merchant yet.",
+    unremarkable="Nothing in particular speaks for this merchant.",
 )
 
 
@@ -93,7 +96,9 @@ def for_merchant(
                     _part(evidence, TO_MERCHANT, part, (merchant, creator), wanted, partners)
                 )
         told += _outstanding(evidence, creator)
-        reasons.append(_spoken(told, TO_MERCHANT.nothing))
+        known = len(evidence.partners(False, creator)) > 0
+        otherwise = TO_MERCHANT.unremarkable if known else TO_MERCHANT.nothing
+        reasons.append(_spoken(told, otherwise))
     return reasons
 
 
@@ -114,7 +119,9 @@ def for_creator(
                 told.append(
                     _part(evidence, TO_CREATOR, part, (merchant, creator), wanted, partners)
                 )
-        reasons.append(_spoken(told, TO_CREATOR.nothing))
+        known = len(evidence.partners(True, merchant)) > 0
+        otherwise = TO_CREATOR.unremarkable if known else TO_CREATOR.nothing
+        reasons.append(_spoken(told, otherwise))
     return reasons
 
 
@@ -191,6 +198,8 @@ def _part(
         sought = words is TO_CREATOR
         others = len(evidence.partners(sought, merchant if sought else creator))
         return words.sought.format(others=_count(others, words.others)) if others > 1 else None
+    if merchant >= len(evidence.merchants):
+        return None  # whoever only names an audience stands for nothing else
     return words.given.format(space=part.removeprefix("given:").replace("_", " "))
 
 

@@ -216,7 +216,7 @@ def score(
 
 
 @app.command(
-    epilog="Example: alliance match artifacts/bundle m17 -k 5 --where categories=beauty,home"
+    epilog="Example: alliance match artifacts/bundle m017 -k 5 --where categories=beauty,home"
 )
 def match(
     bundle: BundlePlace,

@@ -106,7 +106,9 @@ def test_no_bundle_there(tmp_path: Path) -> None:
         Bundle.open(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 1}', "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"format": 1}', '{"format": 1, "files": null}', "\ud800"]
+)
 def test_a_manifest_that_is_none(folder: Path, text: str) -> None:
     (folder / MANIFEST).write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(BundleError, match="not a bundle's manifest; train again"):
@@ -134,6 +136,13 @@ def test_a_missing_file(folder: Path) -> None:
         Bundle.open(folder)
 
 
+def test_a_bundle_without_what_serving_needs(folder: Path) -> None:
+    with pytest.raises(
+        BundleError, match=r"holds no history\.json, which serving needs; train again"
+    ):
+        Bundle.open(folder).state("history")
+
+
 def test_a_foreign_file(folder: Path) -> None:
     (folder / "model.pkl").write_bytes(b"\x80\x04.")
     with pytest.raises(BundleError, match=r"model\.pkl is not in the manifest; remove it"):
@@ -142,6 +151,6 @@ def test_a_foreign_file(folder: Path) -> None:
 
 def test_no_pickle_is_loaded(folder: Path) -> None:
     np.save(folder / "numbers.npy", np.array([{}], dtype=object), allow_pickle=True)
-    bundle = Bundle(folder, {})
+    bundle = Bundle(folder, {"files": {"numbers.npy": ""}})
     with pytest.raises(ValueError, match="Python objects in dtype"):
         bundle.array("numbers")

@@ -73,6 +73,13 @@ def test_a_creator_known_by_a_range_must_lie_inside_as_a_whole() -> None:
     assert rows(some, slot_fee=(None, 500), keep_unknown=True) == [0, 1]
 
 
+def test_a_range_with_one_end_is_open_at_the_other() -> None:
+    some = catalog(followers_low=[5_000.0, NAN], followers_high=[NAN, 9_000.0])
+    assert rows(some, followers=(1_000, None)) == [0]
+    assert rows(some, followers=(None, 10_000)) == [1]
+    assert rows(some, followers=(None, 10_000), keep_unknown=True) == [0, 1]
+
+
 def test_tiers_follow_from_followers() -> None:
     some = catalog(followers=[0.0, 9_999.0, 10_000.0, 100_000.0, 500_000.0, 1e6, NAN])
     assert tier_of(some.low["followers"]).tolist() == [

@@ -111,8 +111,10 @@ def test_weak_parts_and_parts_against_say_nothing(evidence: Evidence) -> None:
 
 
 def test_nothing_known_is_said(evidence: Evidence) -> None:
-    told = for_merchant(evidence, 3, 2, collaborative=1.0, audience=1.0, category=1.0)
+    told = for_merchant(evidence, 3, 3, collaborative=1.0, audience=1.0, category=1.0)
     assert told == ["Little is known of this creator yet."]
+    told = for_merchant(evidence, 3, 2, collaborative=1.0, audience=1.0, given__tone=1.0)
+    assert told == ["Nothing in particular speaks for this creator."]
 
 
 def test_a_creator_that_stands_out(evidence: Evidence) -> None:
@@ -147,6 +149,9 @@ def test_the_creators_own_words(evidence: Evidence) -> None:
     told = reasons.for_creator(
         evidence, 3, rows, contributions(collaborative=1.0, co_audience=1.0)
     )[0]
+    assert told == ["Nothing in particular speaks for this merchant."]
+    stranger = replace(evidence, history=_without_merchant(evidence.history, 0))
+    told = reasons.for_creator(stranger, 3, rows, contributions(collaborative=1.0))[0]
     assert told == ["Little is known of this merchant yet."]
     again = reasons.for_creator(
         evidence, 0, np.array([2]), contributions(popularity=1.0, co_audience=0.5)
@@ -156,6 +161,14 @@ def test_the_creators_own_words(evidence: Evidence) -> None:
         "Your viewers also watch the creators it works with.",
         "Works with 3 creators.",
     ]
+
+
+def _without_merchant(history: History, merchant: int) -> History:
+    state = dict(history.state())
+    others = state["merchant"] != merchant
+    return History.from_state(
+        {name: one[others] if name != "shape" else one for name, one in state.items()}
+    )
 
 
 def test_why_two_creators_are_alike(evidence: Evidence) -> None:

@@ -152,9 +152,23 @@ def test_an_older_champion_is_measured_again(
         assert why.startswith("recall_at_20 1.1000 against 0.")
         assert champion(registry) == new
 
-        registry.crown(register(registry, tiny_bundle))
+        registry.crown(register(registry, tiny_bundle, **{METRIC: "0.3"}))
         moved, why = _settle(registry, new, held, 1.0)
         assert (moved, "trained on later days" in why) == (False, True)
+
+
+def test_a_champion_that_was_never_measured_gives_way(
+    uri: str, tiny_market: Market, tiny_bundle: Path
+) -> None:
+    held = Holdout.of(tiny_market, 30)
+    with open_registry() as registry:
+        first = register(registry, tiny_bundle)
+        told = f"the first, though not measured (too short), so it is @{CHAMPION}"
+        assert _settle(registry, first, None, "too short") == (True, told)
+        new = register(registry, tiny_bundle)
+        told = f"version {first} was never measured, so this one is @{CHAMPION}"
+        assert _settle(registry, new, held, 0.1) == (True, told)
+        assert champion(registry) == new
 
 
 def test_a_market_too_short_to_be_held_out_is_trained_all_the_same(

@@ -59,12 +59,14 @@ class Holdout:
         BadInput
             When no promotion is older than that, or no known merchant met a new known creator.
         """
-        cut = market.as_of - pd.Timedelta(days=days)
         times = market.table("promotions")["occurred_at"]
+        # A market may be known up to a day on which nothing has happened for long.
+        end = min(market.as_of, times.max())
+        cut = end - pd.Timedelta(days=days)
         if not (times <= cut).any():
             raise BadInput(
                 f"holdout of {days} days: the first promotion is of {times.min():%Y-%m-%d}, the "
-                f"market is known up to {market.as_of:%Y-%m-%d}; hold out fewer days"
+                f"last of {end:%Y-%m-%d}; hold out fewer days"
             )
         past = market.before(cut)
         later = market.table("promotions")[(times > cut).to_numpy()].reset_index(drop=True)
@@ -78,7 +80,7 @@ class Holdout:
                 f"holdout of {days} days: no merchant met a new creator after {cut:%Y-%m-%d}; "
                 "hold out more days"
             )
-        return cls(days, cut, market.as_of, past, ids, later, met, found)
+        return cls(days, cut, end, past, ids, later, met, found)
 
     @property
     def merchants(self) -> Rows:

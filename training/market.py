@@ -131,7 +131,8 @@ def read_market(
         One ``.csv``, ``.csv.gz`` or ``.parquet`` file per table. Nothing in it is changed.
     as_of : str, date or Timestamp, optional
         Nothing after this moment is seen. Without it everything in the folder is, and the
-        market's ``as_of`` is the time of the latest event.
+        market's ``as_of`` is the time of the latest event. Columns that bear no date, such as
+        followers, are believed as they are written.
     max_set_aside : float
         Largest share of a table's rows that may break the contract.
 

@@ -138,11 +138,15 @@ def _settle(
     champion = registry.champion()
     if champion is None:
         registry.crown(registered)
-        return True, f"the first, so it is @{CHAMPION}"
+        doubt = f", though not measured ({mine})" if isinstance(mine, str) else ""
+        return True, f"the first{doubt}, so it is @{CHAMPION}"
     stays = f"@{CHAMPION} stays with version {champion.version}"
     if holdout is None or isinstance(mine, str):
         return False, f"{stays}, for this one could not be measured: {mine}"
     theirs = _measure(registry, champion, holdout)
+    if theirs is None and METRIC not in champion.tags:
+        registry.crown(registered)
+        return True, f"version {champion.version} was never measured, so this one is @{CHAMPION}"
     if theirs is None:
         return False, f"{stays}, which was trained on later days than {holdout.cut:%Y-%m-%d}"
     figures = f"{METRIC} {mine:.4f} against {theirs:.4f} of version {champion.version}"
