@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +25,9 @@ OUTSTANDING = 0.8
 
 @dataclass(frozen=True)
 class Words:
-    """How reasons are put to a merchant, and how to a creator."""
+    """How reasons are put to a merchant, who is given creators, and to a creator."""
 
+    lists_merchants: bool
     circle: str
     others: str
     audience: str
@@ -39,6 +40,7 @@ class Words:
 
 
 TO_MERCHANT = Words(
+    lists_merchants=False,
     circle="Works for {others} that also {work} with your partner {name}.",
     others="merchant",
     audience="{share:.0%} of its audience is {segment} ({dimension}; market average "
@@ -51,6 +53,7 @@ TO_MERCHANT = Words(
     unremarkable="Nothing in particular speaks for this creator.",
 )
 TO_CREATOR = Words(
+    lists_merchants=True,
     circle="Works with {others} who also {work} for your partner {name}.",
     others="creator",
     audience="{share:.0%} of your audience is {segment} ({dimension}; market average "
@@ -83,45 +86,47 @@ def for_merchant(
     wanted : float32 array of shape (number of segments,)
         Shares of the audience asked for; NaN unknown.
     """
-    circles = evidence.shared_circles(False, creators, merchant)
-    partners = evidence.partners(True, merchant)
-    reasons = []
-    for i, creator in enumerate(creators.tolist()):
-        told = [_together(evidence, merchant, creator)]
-        for part in _strongest(contributions, i):
-            if part == "collaborative":
-                told.append(_circle(evidence, TO_MERCHANT, False, circles[i], partners))
-            else:
-                told.append(
-                    _part(evidence, TO_MERCHANT, part, (merchant, creator), wanted, partners)
-                )
-        told += _outstanding(evidence, creator)
-        known = len(evidence.partners(False, creator)) > 0
-        otherwise = TO_MERCHANT.unremarkable if known else TO_MERCHANT.nothing
-        reasons.append(_spoken(told, otherwise))
-    return reasons
+    return _told(evidence, TO_MERCHANT, merchant, creators, contributions, lambda _: wanted)
 
 
 def for_creator(
     evidence: Evidence, creator: int, merchants: Rows, contributions: Mapping[str, Vectors]
 ) -> list[list[str]]:
     """Reasons for each merchant of one creator's list; as :func:`for_merchant`, mirrored."""
-    circles = evidence.shared_circles(True, merchants, creator)
-    partners = evidence.partners(False, creator)
+    return _told(
+        evidence,
+        TO_CREATOR,
+        creator,
+        merchants,
+        contributions,
+        lambda merchant: evidence.merchant_shares[merchant],
+    )
+
+
+def _told(
+    evidence: Evidence,
+    words: Words,
+    asker: int,
+    rows: Rows,
+    contributions: Mapping[str, Vectors],
+    wanted: Callable[[int], Vectors],
+) -> list[list[str]]:
+    """Past work first, then what the parts of the affinity say, then how a creator stands."""
+    circles = evidence.shared_circles(words.lists_merchants, rows, asker)
+    partners = evidence.partners(not words.lists_merchants, asker)
     reasons = []
-    for i, merchant in enumerate(merchants.tolist()):
-        told = [_together(evidence, merchant, creator)]
-        wanted = evidence.merchant_shares[merchant]
+    for i, row in enumerate(rows.tolist()):
+        pair = (row, asker) if words.lists_merchants else (asker, row)
+        told = [_together(evidence, *pair)]
         for part in _strongest(contributions, i):
             if part == "collaborative":
-                told.append(_circle(evidence, TO_CREATOR, True, circles[i], partners))
+                told.append(_circle(evidence, words, circles[i], partners))
             else:
-                told.append(
-                    _part(evidence, TO_CREATOR, part, (merchant, creator), wanted, partners)
-                )
-        known = len(evidence.partners(True, merchant)) > 0
-        otherwise = TO_CREATOR.unremarkable if known else TO_CREATOR.nothing
-        reasons.append(_spoken(told, otherwise))
+                told.append(_part(evidence, words, part, pair, wanted(row), partners))
+        if not words.lists_merchants:
+            told += _outstanding(evidence, row)
+        known = len(evidence.partners(words.lists_merchants, row)) > 0
+        reasons.append(_spoken(told, words.unremarkable if known else words.nothing))
     return reasons
 
 
@@ -195,8 +200,8 @@ def _part(
         common = [] if labels is None else evidence.common_categories(labels, creator)
         return words.category.format(categories=_listed(common)) if common else None
     if part == "popularity":
-        sought = words is TO_CREATOR
-        others = len(evidence.partners(sought, merchant if sought else creator))
+        row = merchant if words.lists_merchants else creator
+        others = len(evidence.partners(words.lists_merchants, row))
         return words.sought.format(others=_count(others, words.others)) if others > 1 else None
     if merchant >= len(evidence.merchants):
         return None  # whoever only names an audience stands for nothing else
@@ -206,7 +211,6 @@ def _part(
 def _circle(
     evidence: Evidence,
     words: Words,
-    merchants: bool,
     shared: npt.NDArray[np.int32],
     partners: Rows,
 ) -> str | None:
@@ -218,7 +222,7 @@ def _circle(
     return words.circle.format(
         others=_count(number, words.others),
         work="works" if number == 1 else "work",
-        name=evidence.name(merchants, partners[best]),
+        name=evidence.name(words.lists_merchants, partners[best]),
     )
 
 
