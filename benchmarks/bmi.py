@@ -51,19 +51,23 @@ def read_pairs(data: Path) -> pd.DataFrame:
 def write_market(data: Path, market: Path, promotions: pd.DataFrame) -> None:
     """Write a market folder with every brand and creator of the data but only those promotions."""
     market.mkdir(parents=True, exist_ok=True)
-    promotions.to_parquet(market / "promotions.parquet")
+    promotions.to_parquet(market / "promotions.parquet", index=False)
     brands = pd.read_csv(data / "brands.csv").rename(
         columns={"brand_id": "merchant_id", "brand_handle": "name", "category": "industry"}
     )
-    brands[["merchant_id", "name", "industry"]].to_parquet(market / "merchants.parquet")
-    pd.read_csv(data / "creators.csv")[["creator_id"]].to_parquet(market / "creators.parquet")
+    brands[["merchant_id", "name", "industry"]].to_parquet(
+        market / "merchants.parquet", index=False
+    )
+    pd.read_csv(data / "creators.csv")[["creator_id"]].to_parquet(
+        market / "creators.parquet", index=False
+    )
     parts = []
     for entity, of in (("merchant", "brand"), ("creator", "creator")):
         for space in SPACES:
             ids, vectors = read_vectors(data, of, space)
             part = {"entity": entity, "entity_id": ids, "space": space, "vector": list(vectors)}
             parts.append(pd.DataFrame(part))
-    pd.concat(parts).to_parquet(market / "embeddings.parquet")
+    pd.concat(parts).to_parquet(market / "embeddings.parquet", index=False)
 
 
 def read_vectors(data: Path, of: str, space: str) -> tuple[np.ndarray, Vectors]:
@@ -161,7 +165,11 @@ def main() -> None:
         help="folds by brand (default: 4, of about 72 brands each)",
     )
     parser.add_argument("--seed", type=int, default=0, help="which brands go together")
+    parser.add_argument("--market", type=Path, help="only write the market, with all pairs, here")
     asked = parser.parse_args()
+    if asked.market is not None:
+        write_market(asked.data, asked.market, read_pairs(asked.data))
+        return
     print(show(run(asked.data, asked.folds, asked.seed)))
 
 

@@ -71,12 +71,14 @@ def write_market(data: Path, market: Path, cut: pd.Timestamp) -> None:
     merchants = creators_met.index[(creators_met >= ENOUGH_CREATORS) & ~listed]
 
     market.mkdir(parents=True, exist_ok=True)
-    promotions[promotions["merchant_id"].isin(merchants)].to_parquet(market / "promotions.parquet")
+    promotions[promotions["merchant_id"].isin(merchants)].to_parquet(
+        market / "promotions.parquet", index=False
+    )
     profiles = pd.read_csv(data / "creators.csv.gz").drop_duplicates("creator_id")
     profiles = profiles[["creator_id", "category", "followers"]]
     profiles = profiles.rename(columns={"category": "categories"})
-    profiles.to_parquet(market / "creators.parquet")
-    pd.DataFrame({"merchant_id": merchants}).to_parquet(market / "merchants.parquet")
+    profiles.to_parquet(market / "creators.parquet", index=False)
+    pd.DataFrame({"merchant_id": merchants}).to_parquet(market / "merchants.parquet", index=False)
 
     creator_of = posts.set_index("post_id")["creator_id"]
     comments = pd.read_csv(data / "audience_comments.csv.gz")
@@ -97,7 +99,7 @@ def write_market(data: Path, market: Path, cut: pd.Timestamp) -> None:
             "space": "hashtags",
             "vector": list(vectors),
         }
-    ).to_parquet(market / "embeddings.parquet")
+    ).to_parquet(market / "embeddings.parquet", index=False)
 
 
 def embed_hashtags(hashtags: pd.DataFrame) -> tuple[np.ndarray, Vectors]:
@@ -185,8 +187,12 @@ def main() -> None:
         metavar="SHARE",
         help="shares of the posts that come before the cut",
     )
+    parser.add_argument("--market", type=Path, help="only write the market, with all posts, here")
     asked = parser.parse_args()
     posts = read_posts(asked.data)["occurred_at"]
+    if asked.market is not None:
+        write_market(asked.data, asked.market, posts.max() + pd.Timedelta(seconds=1))
+        return
     for share in asked.cuts:
         cut, until = posts.quantile(share), posts.quantile(min(1.0, share + 0.2))
         print(f"\ncut at {cut:%Y-%m-%d}, questions up to {until:%Y-%m-%d}")

@@ -48,7 +48,7 @@ TO_MERCHANT = Words(
     viewers="Its viewers also watch the creators you work with.",
     category="Promotes {categories}, as you sell.",
     sought="Booked by {others}.",
-    given="Its {space} is close to what you and your partners stand for.",
+    given="Close by {space} to what you and your partners stand for.",
     nothing="Little is known of this creator yet.",
     unremarkable="Nothing in particular speaks for this creator.",
 )
@@ -61,7 +61,7 @@ TO_CREATOR = Words(
     viewers="Your viewers also watch the creators it works with.",
     category="Sells {categories}, as you promote.",
     sought="Works with {others}.",
-    given="Its {space} is close to yours.",
+    given="Close to you by {space}.",
     nothing="Little is known of this merchant yet.",
     unremarkable="Nothing in particular speaks for this merchant.",
 )

@@ -101,7 +101,7 @@ def test_other_evidence_has_its_own_words(evidence: Evidence) -> None:
     told = for_merchant(evidence, 0, 2, co_audience=1.0, given__topic_mix=0.9)
     assert told == [
         "Its viewers also watch the creators you work with.",
-        "Its topic mix is close to what you and your partners stand for.",
+        "Close by topic mix to what you and your partners stand for.",
     ]
 
 
