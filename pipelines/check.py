@@ -39,9 +39,11 @@ def check_market(
         if set_aside is not None and folder.resolve() in set_aside.resolve().parents:
             raise BadInput(f"{set_aside}: lies in the market folder, which is never changed")
         checked = check_tables(folder)
+        if set_aside is not None:
+            # First, since a reader of what is printed may stop reading.
+            write_set_aside(checked.set_aside, set_aside)
         print_checked(stdout(), checked)
         if set_aside is not None:
-            write_set_aside(checked.set_aside, set_aside)
             stdout().print(
                 f"{len(checked.set_aside)} broken cells are listed in {shown(set_aside)}"
             )
