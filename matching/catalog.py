@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from models.categories import Words, words_of
 from models.pairs import Floats
 from models.vocabulary import Vocabulary
 
@@ -84,7 +84,10 @@ class Catalog:
         labels: dict[str, sparse.csr_matrix] = {}
         names: dict[str, dict[str, int]] = {}
         for field in ("categories", "region", "agency_id"):
-            names[field], labels[field] = _one_hot(columns[field])
+            texts = words_of(columns[field])
+            words = sorted({word for of_row in texts for word in of_row})
+            names[field] = {word: place for place, word in enumerate(words)}
+            labels[field] = membership(texts, names[field])
         low = {name: columns[f"{name}_low"].to_numpy(np.float64) for name in RANGES}
         high = {name: columns[f"{name}_high"].to_numpy(np.float64) for name in RANGES}
         return cls(
@@ -108,26 +111,25 @@ class Catalog:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def followers(self) -> Floats:
-        """Followers of each creator: the middle of the range on a log scale, NaN unknown."""
-        return np.sqrt(self.low["followers"] * self.high["followers"])
-
     def segment(self, dimension: str, segment: str) -> int | None:
         """Column of an audience segment, or None when no creator's audience tells of it."""
         key = (dimension, segment)
         return self.segments.index(key) if key in self.segments else None
 
 
-def _one_hot(column: pd.Series[Any]) -> tuple[dict[str, int], sparse.csr_matrix]:
-    """Membership matrix (creators × labels) of a column of ``a|b`` texts."""
-    parts = column.astype("string").str.casefold().str.split("|").explode().str.strip()
-    rows = np.repeat(
-        np.arange(len(column)), column.astype("string").str.count(r"\|").fillna(0).astype(int) + 1
-    )
-    known = (parts.notna() & (parts != "")).to_numpy(bool)
-    codes, labels = pd.factorize(parts[known], sort=True)
-    names = {str(label): i for i, label in enumerate(labels)}
-    matrix = sparse.csr_matrix(
-        (np.ones(len(codes), dtype=bool), (rows[known], codes)), shape=(len(column), len(names))
-    )
-    return names, matrix
+def membership(texts: Words, columns: Mapping[str, int]) -> sparse.csr_matrix:
+    """Which of the named columns each row has a word for; words without a column are passed over.
+
+    Parameters
+    ----------
+    texts : list of n lists of words, as :func:`~models.categories.words_of` gives them
+
+    Returns
+    -------
+    csr matrix of bool (n × number of columns), columns sorted within a row where names are
+    """
+    found = [[columns[word] for word in words if word in columns] for words in texts]
+    rows = np.repeat(np.arange(len(texts)), [len(one) for one in found])
+    ones = np.ones(len(rows), dtype=bool)
+    places = np.array([place for one in found for place in one], dtype=np.int32)
+    return sparse.csr_matrix((ones, (rows, places)), shape=(len(texts), len(columns)))

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from matching.catalog import Catalog
-from matching.history import History
+from matching.history import History, columns_of
 from models.vocabulary import Rows
 
 Vectors = npt.NDArray[np.float32]
@@ -96,9 +96,10 @@ class Evidence:
         """
         met = self.history.met if merchants else self.history.met_by_creator
         partners = self.partners(not merchants, asker)
-        counts = (met[rows] @ met[partners].T).toarray()
+        theirs = met[rows]
+        counts = (theirs @ met[partners].T).toarray()
         if asker < met.shape[1]:
-            counts = counts - met[rows][:, [asker]].toarray()  # the asker is no third party
+            counts = counts - theirs[:, [asker]].toarray()  # the asker is no third party
         counts[rows[:, None] == partners[None, :]] = 0
         return np.asarray(counts, dtype=np.int32)
 
@@ -114,11 +115,22 @@ class Evidence:
         """Segment that two creators both have most beyond the average."""
         return self._segment(self.shares[other], self.averages[1], creator)
 
-    def common_categories(self, labels: sparse.csr_matrix, creator: int) -> list[str]:
-        """Names of the categories that a creator shares with a row of labels, at most three."""
-        theirs = self.catalog.labels["categories"][creator].indices
-        names = list(self.catalog.names["categories"])
-        return [names[one] for one in np.intersect1d(labels.indices, theirs)[:3]]
+    def sold_and_promoted(self, merchant: int, creator: int) -> list[str]:
+        """Names of the categories that a merchant and a creator share, at most three."""
+        return self._shared_names(columns_of(self.merchant_labels, merchant), creator)
+
+    def promoted_by_both(self, creator: int, other: int) -> list[str]:
+        """Names of the categories that two creators share, at most three."""
+        theirs = columns_of(self.catalog.labels["categories"], other)
+        return self._shared_names(theirs, creator)
+
+    def _shared_names(self, categories: Rows, creator: int) -> list[str]:
+        mine = columns_of(self.catalog.labels["categories"], creator)
+        return [self._category_names[one] for one in np.intersect1d(categories, mine)[:3]]
+
+    @cached_property
+    def _category_names(self) -> list[str]:
+        return list(self.catalog.names["categories"])
 
     def name(self, merchant: bool, row: Any) -> str:
         """Name and id of a merchant or a creator; the id alone where it has no other name."""

@@ -60,11 +60,11 @@ class History:
 
     def creators_of(self, merchant: int) -> Rows:
         """Creators a merchant has worked with, in row order; none for a merchant nobody knows."""
-        return _row(self.met, merchant)
+        return columns_of(self.met, merchant)
 
     def merchants_of(self, creator: int) -> Rows:
         """Merchants a creator has worked with, in row order."""
-        return _row(self.met_by_creator, creator)
+        return columns_of(self.met_by_creator, creator)
 
     def between(self, merchant: int, creator: int) -> int | None:
         """Position of the pair's entry, or None when they have not met."""
@@ -86,7 +86,8 @@ class History:
         return cls(**{**state, "shape": tuple(state["shape"])})
 
 
-def _row(matrix: sparse.csr_matrix, row: int) -> Rows:
+def columns_of(matrix: sparse.csr_matrix, row: int) -> Rows:
+    """Columns of one row's entries; none for a row beyond the last, which is nobody's."""
     if row >= matrix.shape[0]:
         return np.empty(0, dtype=np.int32)
     columns = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -76,6 +76,7 @@ class Learnt:
     history: History
     index: CreatorIndex
 
+    @cached_property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary, Vocabulary]:
         """Ids of merchants, creators and products."""
         merchants, creators, products = (
@@ -87,7 +88,7 @@ class Learnt:
     def catalog(self) -> Catalog:
         """Columns that filters read."""
         return Catalog.of(
-            self.vocabularies()[1],
+            self.vocabularies[1],
             self.creators,
             self.segments,
             self.creator_share_low,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,12 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from matching.catalog import Catalog
+from matching.catalog import Catalog, membership
 from matching.errors import BadInput, UnknownId
 from matching.filters import check_shares
 from matching.index import inner_products
 from matching.learnt import Learnt
 from models.blocks import Vectors
+from models.categories import words_of
 from models.pairs import Floats, Pairs
 from models.vocabulary import Rows, Vocabulary
 
@@ -58,7 +59,7 @@ class Desk:
     def __init__(self, learnt: Learnt) -> None:
         self._learnt = learnt
         self._fits = learnt.fits()
-        self.merchants, self.creators, self.products = learnt.vocabularies()
+        self.merchants, self.creators, self.products = learnt.vocabularies
         self._product_merchant = learnt.products["merchant_row"].to_numpy(np.int32)
 
     def merchant(self, one: str, product_id: str | None = None) -> Asker:
@@ -157,7 +158,7 @@ class Desk:
         block = self._learnt.blocks["audience"]
         cosine = inner_products(block.creators[creators], asker.target).astype(np.float64)
         fit = np.where(block.creator_known[creators], cosine, np.nan)
-        return Pairs(merchant, pairs.creator, product, fit, pairs.category_fit)
+        return replace(pairs, audience_fit=fit)
 
     def mirrored(self, creator: int, merchants: Rows) -> Pairs:
         """Pair a creator with each of some merchants."""
@@ -224,17 +225,8 @@ class Desk:
 
     def merchant_labels(self, catalog: Catalog) -> sparse.csr_matrix:
         """Which of the creators' categories each merchant sells; merchants × categories."""
-        names = catalog.names["categories"]
-        texts = self._learnt.merchants["categories"].astype("string").str.casefold().fillna("")
-        found = [
-            (row, names[label])
-            for row, text in enumerate(texts)
-            for label in sorted({one.strip() for one in text.split("|")})
-            if label in names
-        ]
-        rows, columns = zip(*found, strict=True) if found else ((), ())
-        shape = (len(texts), len(names))
-        return sparse.csr_matrix((np.ones(len(rows), bool), (rows, columns)), shape=shape)
+        texts = words_of(self._learnt.merchants["categories"])
+        return membership(texts, catalog.names["categories"])
 
     @property
     def _popularity(self) -> slice:

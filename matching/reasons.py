@@ -134,11 +134,10 @@ def alike(evidence: Evidence, creator: int, others: Rows) -> list[list[str]]:
     """Reasons why each of some creators resembles one."""
     clients = evidence.partners(False, creator)
     shared = evidence.history.met_by_creator[others][:, clients].tocsr()
-    mine = evidence.catalog.labels["categories"][creator]
     reasons = []
     for i, other in enumerate(others.tolist()):
         names = [evidence.name(True, clients[j]) for j in shared[i].indices[:3]]
-        categories = evidence.common_categories(mine, other)
+        categories = evidence.promoted_by_both(creator, other)
         told: list[str | None] = []
         if names:
             number = shared[i].nnz
@@ -195,9 +194,7 @@ def _part(
     if part == "co_audience":
         return words.viewers if len(partners) else None
     if part == "category":
-        known = merchant < len(evidence.merchants)
-        labels = evidence.merchant_labels[merchant] if known else None
-        common = [] if labels is None else evidence.common_categories(labels, creator)
+        common = evidence.sold_and_promoted(merchant, creator)
         return words.category.format(categories=_listed(common)) if common else None
     if part == "popularity":
         row = merchant if words.lists_merchants else creator

@@ -118,12 +118,14 @@ def source_of(part: str) -> str:
 
 
 def affinity_parts(vector: Vectors, vectors: Vectors, parts: Mapping[str, slice]) -> Vectors:
-    """What each part adds to the affinity; the columns add up to the ``match`` score.
+    """What each part adds to the inner product; the columns add up to it.
 
     Parameters
     ----------
     vector : float32 array of shape (d,)
     vectors : float32 array of shape (n, d)
+        As they are, the columns add up to the affinity; less those of the usual one, to what is
+        beyond the usual.
 
     Returns
     -------

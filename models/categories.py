@@ -51,11 +51,14 @@ def category_block(
     >>> block.merchant_known.tolist(), block.creator_known.tolist()
     ([True, True], [True, True, False])
     """
-    creator_words = _split(creators["categories"])
+    creator_words = words_of(creators["categories"])
     bearers = Counter(word for words in creator_words for word in words)
     if not bearers:
         return None
-    merchant_words, product_words = _split(merchants["categories"]), _split(products["category"])
+    merchant_words, product_words = (
+        words_of(merchants["categories"]),
+        words_of(products["category"]),
+    )
     asked = Counter(word for words in merchant_words + product_words for word in words)
     # Words that both sides use come first; then those that most creators bear; then by name.
     order = sorted(bearers, key=lambda word: (word not in asked, -bearers[word], word))
@@ -71,8 +74,8 @@ def category_block(
     )
 
 
-def _split(column: pd.Series[Any]) -> Words:
-    """Distinct words of each row, in lower case."""
+def words_of(column: pd.Series[Any]) -> Words:
+    """Distinct words of each ``a|b`` text, sorted, in lower case; none where it is missing."""
     return [
         sorted({word.strip().casefold() for word in cell.split("|")} - {""})
         if isinstance(cell, str)

@@ -99,12 +99,7 @@ def creator_table(market: Market, ids: Vocabulary) -> pd.DataFrame:
 def merchant_table(market: Market, ids: Vocabulary) -> pd.DataFrame:
     """What reasons read of merchants; categories are the industry and those of its products."""
     rows = by_row(market.table("merchants"), "merchant_id", ids)
-    sold = (
-        market.table("products")
-        .reindex(columns=["merchant_id", "category"])
-        .dropna()
-        .drop_duplicates()
-    )
+    sold = market.table("products")[["merchant_id", "category"]].dropna().drop_duplicates()
     industry = rows["industry"].rename_axis("merchant_id").rename("category").reset_index().dropna()
     words = pd.concat([industry, sold]).drop_duplicates()
     joined = words.groupby("merchant_id")["category"].agg("|".join).reindex(ids.ids)

@@ -163,12 +163,13 @@ def backtest(
         holdout.past, bundle, settings=settings, progress=lambda one: progress(f"backtest, {one}")
     )
     progress("backtest, ranking")
-    plaza = Plaza.load(bundle)
+    opened = Bundle.open(bundle)
+    plaza = Plaza(opened)
     lists = {SERVED: served_lists(plaza, holdout, k)}
     if plaza.default_objective != "match":
         name = f"{SERVED} by {plaza.default_objective}"
         lists[name] = served_lists(plaza, holdout, k, plaza.default_objective)
-    learnt = Learnt.read(Bundle.open(bundle))
+    learnt = Learnt.read(opened)
     if baselines:
         progress("backtest, baselines")
         lists |= baseline_lists(learnt, holdout, k)
