@@ -13,10 +13,10 @@ READY := .venv/.ready
 # MLflow calls home unless told otherwise before its import.
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup libgomp lint types test demo lock clean
+.PHONY: help setup libgomp lint types test demo bench-setup lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(READY) ## .venv with everything in it, every package held to its hash
 
@@ -53,12 +53,25 @@ test: lint types ## everything that must hold; the same here and in CI
 demo: $(READY) ## the whole job on a market made up on the spot
 	$(BIN)/alliance demo
 
+bench-setup: .venv-bench/.ready ## .venv-bench with RecTools and LensKit, for benchmarks/retrieval.py
+
+# LensKit wants torch, though its ALS does without. Of torch 2.13.0 pip takes a CPU build where one is
+# at hand; the registry's build for Linux brings some GB of CUDA packages. Hence no hash for it.
+.venv-bench/.ready: requirements-bench.txt | $(READY)
+	[ -x .venv-bench/bin/python ] || $(PYTHON) -m venv .venv-bench
+	$(BIN)/uv pip install --quiet --python .venv-bench/bin/python --no-deps --require-hashes -r requirements-bench.txt
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@touch $@
+
 # Pins stay as they are unless asked: make lock UPGRADE=--upgrade
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest \
   --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
+TORCH_BRINGS = torch filelock fsspec jinja2 markupsafe mpmath networkx sympy
 lock: $(READY) ## write requirements*.txt anew from pyproject.toml
 	$(COMPILE) --group dev --output-file requirements.txt pyproject.toml
 	$(COMPILE) --group installer --output-file requirements-uv.txt
+	$(COMPILE) --group bench --override <(echo 'torch; sys_platform == "none"') \
+	  $(TORCH_BRINGS:%=--no-emit-package %) --output-file requirements-bench.txt
 
 clean: ## take away .venv, caches and artifacts
-	rm -rf .venv .cache artifacts
+	rm -rf .venv .venv-bench .cache artifacts

@@ -30,10 +30,11 @@ from matching import Plaza, Where
 from models.blocks import Vectors
 from models.vocabulary import Vocabulary
 from models.whitening import unit
-from training.backtest import pairs_matrix
-from training.baselines import AudienceAlone, Ease, ImplicitAls, ItemNeighbours, Popularity
+from training.audience_alone import AudienceAlone
+from training.baselines import Ease, ImplicitAls, ItemNeighbours, Popularity
 from training.fit import train_market
 from training.market import read_market
+from training.meetings import pairs_matrix
 from training.splits import merchant_folds
 
 #: Pairs carry no date: all get this one.

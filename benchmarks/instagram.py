@@ -32,10 +32,11 @@ from sklearn.utils.extmath import randomized_svd
 from matching import Plaza
 from models.blocks import Vectors
 from models.vocabulary import Vocabulary
-from training.backtest import pairs_matrix
-from training.baselines import AudienceAlone, Ease, ImplicitAls, ItemNeighbours, Popularity
+from training.audience_alone import AudienceAlone
+from training.baselines import Ease, ImplicitAls, ItemNeighbours, Popularity
 from training.fit import train_market
 from training.market import read_market
+from training.meetings import pairs_matrix
 
 #: Creators that must have met an account before it counts as a merchant.
 ENOUGH_CREATORS = 5

@@ -12,8 +12,9 @@ from models.audience import AudienceEmbedding
 from models.blocks import Vectors
 from models.vocabulary import Rows, Vocabulary
 from training import metrics
-from training.baselines import Scorer, ranked
 from training.market import Market
+from training.scoring import Scorer, ranked
+from training.significance import bootstrap
 
 RECALL_AT = (10, 20, 50)
 #: How the lists of the plaza are called in tables.
@@ -53,12 +54,9 @@ def judge_baselines(
 ) -> dict[str, pd.DataFrame]:
     """Fit and judge baselines; among all candidates or, ``among`` given, those columns."""
     table = {}
-    met = history[rows]
-    columns = np.arange(history.shape[1]) if among is None else among
     for name, scorer in scorers.items():
-        scores = scorer.fit(history).score(rows)[:, columns]
-        lists = ranked(scores, met[:, columns], depth)
-        table[name] = judge(np.where(lists >= 0, columns[lists], -1), relevant)
+        scores = scorer.fit(history).score(rows)
+        table[name] = judge(ranked(scores, history[rows], depth, among), relevant)
     return table
 
 
@@ -95,7 +93,7 @@ def summary(judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         row = figures.drop(columns="first").mean().to_dict()
         row["MedR"] = float(np.median(figures["first"]))
         ahead = judged[SERVED]["R@20"].to_numpy() - figures["R@20"].to_numpy()
-        row["low"], row["high"] = metrics.bootstrap(ahead)
+        row["low"], row["high"] = bootstrap(ahead)
         rows[method] = row
     return pd.DataFrame(rows).T
 

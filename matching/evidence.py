@@ -82,20 +82,22 @@ class Evidence:
         """Mean share of each segment: as merchants want it, and as creators have it."""
         return _mean(self.merchant_shares), _mean(self.shares)
 
-    def shared_circles(self, merchants: bool, rows: Rows, asker: int) -> npt.NDArray[np.int32]:
+    def shared_circles(
+        self, merchants: bool, rows: Rows, asker: int, partners: Rows
+    ) -> npt.NDArray[np.int32]:
         """With how many others each row and each partner of the asker have both worked.
 
         Parameters
         ----------
         merchants : bool
-            Whether ``rows`` are merchants, and the asker a creator; or the other way round.
+            Whether ``rows`` and ``partners`` are merchants, and the asker a creator; or the other
+            way round.
 
         Returns
         -------
         int32 array (rows × partners of the asker)
         """
         met = self.history.met if merchants else self.history.met_by_creator
-        partners = self.partners(not merchants, asker)
         theirs = met[rows]
         counts = (theirs @ met[partners].T).toarray()
         if asker < met.shape[1]:

@@ -1,9 +1,9 @@
 """Nearest creators by inner product: exact or approximate, filtered or not, over FAISS.
 
-FAISS proposes, this module decides. Every answer is scored again by :func:`inner_products`,
-whose result for a row depends on that row alone, and ordered by score and then by row. So one
-query or a thousand, one thread or two, filtered or not, the same creators come back in the same
-order, and the ``-1`` that FAISS gives for a missing neighbour never leaves this file.
+FAISS proposes, this module decides. Every answer is scored by :func:`inner_products`, whose
+result for a row depends on that row alone, and ordered by score and then by row. So one query or
+a thousand, one thread or two, filtered or not, the same creators come back in the same order, and
+the ``-1`` that FAISS gives for a missing neighbour never leaves this file.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ EXACT_UP_TO = 50_000
 
 #: More rows than asked are taken from FAISS, since its rounding may swap neighbours.
 MARGIN = 32
+
+#: So many queries at once are worth FAISS's product of matrices. One alone reads every vector once,
+#: which :func:`inner_products` does as fast, on one core, without waking FAISS's threads.
+SEVERAL = 8
+
+#: From this share of the rows on, scoring all is cheaper than gathering those asked for.
+_MOST = 0.2
 
 
 def inner_products(vectors: Vectors, query: Vectors) -> Scores:
@@ -192,7 +199,8 @@ class CreatorIndex:
     def _propose(self, queries: Vectors, k: int) -> list[Rows | None]:
         """Rows worth scoring for each query, in row order; None asks for all of them."""
         wide = k + MARGIN
-        if wide >= len(self.vectors):
+        alone = self.kind == "flat" and len(queries) < SEVERAL
+        if alone or wide >= len(self.vectors):
             return [None] * len(queries)
         given = np.ascontiguousarray(queries, dtype=np.float32)
         if self.kind == "ivf":
@@ -210,8 +218,12 @@ class CreatorIndex:
         ]
 
     def _settle(self, query: Vectors, k: int, choice: Rows | None) -> tuple[Rows, Scores]:
-        vectors = self.vectors if choice is None else self.vectors[choice]
-        scores = inner_products(vectors, query)
+        if choice is None:
+            scores = inner_products(self.vectors, query)
+        elif len(choice) > _MOST * len(self.vectors):
+            scores = inner_products(self.vectors, query)[choice]
+        else:
+            scores = inner_products(self.vectors[choice], query)
         best = best_first(scores, k)
         rows = best if choice is None else choice[best]
         return rows.astype(np.int32), scores[best]

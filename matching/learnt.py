@@ -14,6 +14,7 @@ from matching.bundle import Bundle, BundleWriter
 from matching.catalog import Catalog
 from matching.history import History
 from matching.index import CreatorIndex
+from matching.variety import Crowding
 from models.blocks import Block, Vectors
 from models.fits import PairFits
 from models.outcome import OutcomeModel
@@ -42,6 +43,8 @@ class Learnt:
         Bounds of each share of a creator's audience; NaN unknown.
     merchant_vectors, creator_vectors : float32 arrays of shape (n, d)
         Their inner product is the affinity.
+    usual_merchant, usual_creator : float32 arrays of shape (d,)
+        Means of those vectors: what speaks for somebody is what sets it apart from the usual one.
     parts : dict of str to slice
         Which columns of the vectors belong to which part of the affinity.
     blocks : dict of name to Block
@@ -56,6 +59,8 @@ class Learnt:
     history : History
     index : CreatorIndex
         Over the creators' vectors.
+    crowding : Crowding
+        What places in everybody's lists cost.
     """
 
     merchants: pd.DataFrame
@@ -67,6 +72,8 @@ class Learnt:
     creator_share_high: Vectors
     merchant_vectors: Vectors
     creator_vectors: Vectors
+    usual_merchant: Vectors
+    usual_creator: Vectors
     parts: Mapping[str, slice]
     blocks: Mapping[str, Block]
     space: ShareSpace
@@ -75,6 +82,7 @@ class Learnt:
     interactions: sparse.csr_matrix
     history: History
     index: CreatorIndex
+    crowding: Crowding
 
     @cached_property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary, Vocabulary]:
@@ -84,6 +92,11 @@ class Learnt:
             for table in (self.merchants, self.creators, self.products)
         )
         return merchants, creators, products
+
+    @property
+    def popularity(self) -> slice:
+        """Columns of the vectors that say how sought somebody is; none where it says nothing."""
+        return self.parts.get("popularity", slice(0, 0))
 
     def catalog(self) -> Catalog:
         """Columns that filters read."""
@@ -117,6 +130,7 @@ class Learnt:
         arrays = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr}
         writer.state("interactions", {**arrays, "shape": list(matrix.shape)})
         writer.state("history", self.history.state())
+        writer.state("crowding", self.crowding.state())
         facts = self.index.save(writer.path("index.faiss"))
         writer.state("index", {**facts, "blocks": len(self.blocks)})
 
@@ -144,6 +158,7 @@ class Learnt:
             interactions=sparse.csr_matrix(cells, shape=tuple(matrix["shape"])),
             history=History.from_state(bundle.state("history")),
             index=CreatorIndex.load(bundle.folder / "index.faiss", creator_vectors, facts),
+            crowding=Crowding.from_state(bundle.state("crowding")),
             **arrays,
         )
 
@@ -158,4 +173,6 @@ _ARRAYS = (
     "merchant_shares",
     "creator_share_low",
     "creator_share_high",
+    "usual_merchant",
+    "usual_creator",
 )

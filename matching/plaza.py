@@ -13,25 +13,22 @@ import pandas as pd
 
 from matching import reasons
 from matching.bundle import Bundle
-from matching.errors import BadInput, BundleError
+from matching.errors import BundleError
 from matching.evidence import Evidence
 from matching.filters import Where, keep
 from matching.frames import Listing, frame_of, frame_of_many, predicted_frame
 from matching.index import best_first, inner_products
 from matching.learnt import Learnt
-from matching.queries import Asker, Desk
-from matching.ranking import (
-    COLUMN,
-    Ranked,
-    check_known,
-    check_objective,
-    objective_scores,
-    top,
-)
+from matching.queries import Asker, Desk, Promoter
+from matching.ranking import COLUMN, Ranked, check_known, objective_scores, top
+from matching.requests import Request, partner_texts, texts
 from matching.sources import Prospects, affinity_parts, speaking_for
+from matching.strangers import Strangers
+from matching.variety import varied, worth_of
 from models.blocks import Vectors
 from models.pairs import Floats, Pairs
 from models.vocabulary import Rows
+from models.whitening import unit
 
 
 class Plaza:
@@ -54,10 +51,8 @@ class Plaza:
         self._learnt = learnt
         self._desk = Desk(learnt)
         self._catalog = learnt.catalog()
+        self._strangers = Strangers(learnt, self._catalog)
         self._parts = learnt.parts
-        # What speaks for somebody is what sets them apart from the usual one.
-        self._usual_creator = learnt.creator_vectors.mean(axis=0)
-        self._usual_merchant = learnt.merchant_vectors.mean(axis=0)
         self._prospects: dict[str, Prospects] = {}
         reach = learnt.outcomes.creator_columns_[: len(self._catalog)]
         self._evidence = Evidence(
@@ -105,6 +100,7 @@ class Plaza:
         product_id: str | None = None,
         where: Where | None = None,
         exclude_worked_with: bool = False,
+        variety: float = 0.0,
     ) -> pd.DataFrame:
         """Rank creators for a merchant, or for many at once.
 
@@ -122,6 +118,10 @@ class Plaza:
             The product to promote; it must be one of the merchant's.
         exclude_worked_with : bool
             Leave out creators that have promoted the merchant before.
+        variety : float in [0, 1]
+            0 is the best first, whoever it is. More puts those forward who are not in everybody's
+            lists and not like the others of this one, among the 200 best that pass the filters;
+            ``score`` stays what it is. A quarter costs next to nothing.
 
         Raises
         ------
@@ -130,17 +130,13 @@ class Plaza:
         BadInput
             When an argument cannot be used.
         """
-        asked = self._objective(objective)
-        _check_request(k, where)
+        asked = self._request(k, objective, where, exclude_worked_with, variety)
         if isinstance(merchant_id, str):
-            asker = self._desk.merchant(merchant_id, product_id)
-            listing = self._creators_for(asker, k, asked, where, exclude_worked_with)
+            listing = self._creators_for(self._desk.merchant(merchant_id, product_id), asked)
             return frame_of("creator_id", self.creator_ids, listing)
-        ids = _ids(merchant_id, "merchant_id")
+        ids = texts(merchant_id, "merchant_id")
         askers = [self._desk.merchant(one, product_id) for one in ids]
-        listings = [
-            self._creators_for(asker, k, asked, where, exclude_worked_with) for asker in askers
-        ]
+        listings = [self._creators_for(asker, asked) for asker in askers]
         return frame_of_many("creator_id", self.creator_ids, listings, "merchant_id", ids)
 
     def creators_for_audience(
@@ -166,10 +162,41 @@ class Plaza:
         BadInput
             When a dimension, a segment or a share is not one the market knows.
         """
-        check_objective(objective)
-        _check_request(k, where)
-        asker = self._desk.audience(audience, self._catalog)
-        listing = self._creators_for(asker, k, objective, where, False)
+        asked = Request(k, objective, where)
+        listing = self._creators_for(self._strangers.wanting(audience), asked)
+        return frame_of("creator_id", self.creator_ids, listing)
+
+    def creators_for_partners(
+        self,
+        partners: Sequence[str],
+        k: int = 20,
+        *,
+        audience: Mapping[str, Mapping[str, float]] | None = None,
+        objective: str = "match",
+        where: Where | None = None,
+    ) -> pd.DataFrame:
+        """Rank creators for a merchant nobody knows yet, by creators it works with already.
+
+        Nothing is trained again: its vector is folded in from theirs, each counting as one
+        typical cooperation. The partners themselves are left out.
+
+        Parameters
+        ----------
+        partners : list of str
+            Ids of creators; two or three tell a good deal.
+        audience : dict of dimension to dict of segment to share, optional
+            The audience it wants to reach, as in :meth:`creators_for_audience`.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds one of the partners.
+        BadInput
+            When an argument cannot be used.
+        """
+        asked = Request(k, objective, where, only_new=True)
+        ids = partner_texts(partners, "creator")
+        listing = self._creators_for(self._strangers.merchant(ids, audience), asked)
         return frame_of("creator_id", self.creator_ids, listing)
 
     def merchants_for(
@@ -178,19 +205,34 @@ class Plaza:
         k: int = 20,
         *,
         objective: str | None = None,
+        merchant_ids: Sequence[str] | None = None,
         exclude_worked_with: bool = False,
+        variety: float = 0.0,
     ) -> pd.DataFrame:
-        """Rank merchants for a creator, or for many at once; as :meth:`creators_for`, mirrored."""
-        asked = self._objective(objective)
-        _check_request(k, None)
+        """Rank merchants for a creator, or for many at once; as :meth:`creators_for`, mirrored.
+
+        Merchants have no filters, but ``merchant_ids`` ranks exactly those that it names.
+        """
+        asked = self._request(k, objective, None, exclude_worked_with, variety)
+        among = None if merchant_ids is None else self._desk.these_merchants(merchant_ids)
         if isinstance(creator_id, str):
-            row = self._desk.creator(creator_id)
-            listing = self._merchants_for(row, k, asked, exclude_worked_with)
+            listing = self._merchants_for(self._desk.promoter(creator_id), asked, among)
             return frame_of("merchant_id", self.merchant_ids, listing)
-        ids = _ids(creator_id, "creator_id")
-        rows = [self._desk.creator(one) for one in ids]
-        listings = [self._merchants_for(row, k, asked, exclude_worked_with) for row in rows]
+        ids = texts(creator_id, "creator_id")
+        askers = [self._desk.promoter(one) for one in ids]
+        listings = [self._merchants_for(asker, asked, among) for asker in askers]
         return frame_of_many("merchant_id", self.merchant_ids, listings, "creator_id", ids)
+
+    def merchants_for_partners(
+        self, partners: Sequence[str], k: int = 20, *, objective: str = "match"
+    ) -> pd.DataFrame:
+        """Rank merchants for a creator nobody knows yet, by merchants it works for already.
+
+        As :meth:`creators_for_partners`, mirrored.
+        """
+        asked = Request(k, objective, only_new=True)
+        asker = self._strangers.creator(partner_texts(partners, "merchant"))
+        return frame_of("merchant_id", self.merchant_ids, self._merchants_for(asker, asked))
 
     def similar_creators(
         self, creator_id: str, k: int = 20, *, where: Where | None = None
@@ -199,17 +241,19 @@ class Plaza:
 
         Predictions are for a merchant that nobody knows yet.
         """
-        _check_request(k, where)
+        asked = Request(k, "match", where)
         row = self._desk.creator(creator_id)
         others = np.arange(len(self._catalog)) != row
-        kept = keep(self._catalog, where, {"itself": others})
+        kept = keep(self._catalog, asked.where, {"itself": others})
         query, lengths = self._desk.alike(row)
         products = inner_products(self._learnt.creator_vectors[kept.rows], query)
         known = lengths[kept.rows] > 0
         cosines = np.divide(products, lengths[kept.rows], out=np.zeros_like(products), where=known)
         best = best_first(cosines, k)
         rows = kept.rows[best]
-        ranked = self._predicted(rows, cosines[best], self._desk.pairs(self._desk.nobody(), rows))
+        ranked = self._predicted(
+            rows, cosines[best], self._desk.pairs(self._strangers.nobody(), rows)
+        )
         contributions = affinity_parts(query, self._learnt.creator_vectors[rows], self._parts)
         listing = Listing(
             ranked,
@@ -238,58 +282,74 @@ class Plaza:
         BadInput
             When a column is missing, or a product is not the merchant's.
         """
-        asked = self._desk.named(pairs)
-        predictions = self._learnt.outcomes.predict(asked)
-        return predicted_frame(pairs, self._desk.affinity(asked), predictions)
+        named = self._desk.named(pairs)
+        predictions = self._learnt.outcomes.predict(named)
+        return predicted_frame(pairs, self._desk.affinity(named), predictions)
 
-    def _creators_for(
-        self, asker: Asker, k: int, objective: str, where: Where | None, only_new: bool
-    ) -> Listing:
+    def _creators_for(self, asker: Asker, asked: Request) -> Listing:
         """One list: who passes, who is proposed, what is predicted, who comes first and why."""
-        also = {"exclude_worked_with": ~self._desk.partners(asker)} if only_new else None
-        kept = keep(self._catalog, where, also)
-        if objective == "match":
+        also: dict[str, npt.NDArray[np.bool_]] = {}
+        if asked.only_new:
+            known = asker.row < len(self.merchant_ids)
+            new = np.ones(len(self._catalog), dtype=bool)
+            new[asker.partners] = False
+            also["exclude_worked_with" if known else "partners"] = new
+        kept = keep(self._catalog, asked.where, also)
+        if asked.objective == "match":
             everyone = len(kept.rows) == len(self._catalog)
             allowed = None if everyone else kept.rows
-            (rows,), (affinity,) = self._learnt.index.search(asker.vector[None], k, allowed=allowed)
+            (rows,), (affinity,) = self._learnt.index.search(
+                asker.vector[None], asked.considered, allowed=allowed
+            )
             ranked = self._predicted(rows, affinity, self._desk.pairs(asker, rows))
         else:
-            ranked = self._most_promising(asker, kept.rows, objective, k)
-        vectors = self._learnt.creator_vectors[ranked.rows] - self._usual_creator
-        contributions = affinity_parts(asker.vector, vectors, self._parts)
+            ranked = self._most_promising(asker, kept.rows, asked.objective, asked.considered)
+        prices = self._learnt.crowding.creators
+        beyond = self._learnt.creator_vectors[ranked.rows] - self._learnt.usual_creator
+        ranked, beyond = _varied(ranked, beyond, prices, asked)
+        contributions = affinity_parts(asker.vector, beyond, self._parts)
         named = dict(zip(self._parts, contributions.T, strict=True))
         return Listing(
             ranked,
-            reasons.for_merchant(self._evidence, asker.row, ranked.rows, named, asker.wanted),
+            reasons.for_merchant(
+                self._evidence, asker.row, ranked.rows, named, asker.wanted, asker.partners
+            ),
             speaking_for(contributions, self._parts),
-            _shortfall(kept.counts(), ranked.rows, k),
+            _shortfall(kept.counts(), ranked.rows, asked.k),
         )
 
-    def _merchants_for(self, creator: int, k: int, objective: str, only_new: bool) -> Listing:
+    def _merchants_for(self, asker: Promoter, asked: Request, among: Rows | None = None) -> Listing:
         """The mirror image; merchants are few enough for everyone to be predicted."""
-        vector = self._learnt.creator_vectors[creator]
         rows = np.arange(len(self.merchant_ids), dtype=np.int32)
         removed: dict[str, int] = {}
-        if only_new:
-            rows = np.setdiff1d(rows, self._learnt.history.merchants_of(creator))
-            removed["exclude_worked_with"] = len(self.merchant_ids) - len(rows)
-        if objective == "match":
-            affinity = inner_products(self._learnt.merchant_vectors[rows], vector)
-            best = best_first(affinity, k)
-            pairs = self._desk.mirrored(creator, rows[best])
+        if among is not None:
+            removed["merchant_ids"] = len(rows) - len(among)
+            rows = among
+        if asked.only_new:
+            known = asker.row < len(self.creator_ids)
+            new = np.setdiff1d(rows, asker.partners)
+            removed["exclude_worked_with" if known else "partners"] = len(rows) - len(new)
+            rows = new
+        if asked.objective == "match":
+            affinity = inner_products(self._learnt.merchant_vectors[rows], asker.vector)
+            best = best_first(affinity, asked.considered)
+            pairs = self._desk.mirrored(asker.row, rows[best])
             ranked = self._predicted(rows[best], affinity[best], pairs)
         else:
-            predictions = self._learnt.outcomes.predict(self._desk.mirrored(creator, rows))
-            ranked = top(rows, objective_scores(objective, predictions), predictions, k)
-            check_known(objective, ranked.scores)
-        vectors = self._learnt.merchant_vectors[ranked.rows] - self._usual_merchant
-        contributions = affinity_parts(vector, vectors, self._parts)
+            predictions = self._learnt.outcomes.predict(self._desk.mirrored(asker.row, rows))
+            scores = objective_scores(asked.objective, predictions)
+            ranked = top(rows, scores, predictions, asked.considered)
+            check_known(asked.objective, ranked.scores)
+        prices = self._learnt.crowding.merchants
+        beyond = self._learnt.merchant_vectors[ranked.rows] - self._learnt.usual_merchant
+        ranked, beyond = _varied(ranked, beyond, prices, asked)
+        contributions = affinity_parts(asker.vector, beyond, self._parts)
         named = dict(zip(self._parts, contributions.T, strict=True))
         return Listing(
             ranked,
-            reasons.for_creator(self._evidence, creator, ranked.rows, named),
+            reasons.for_creator(self._evidence, asker.row, ranked.rows, named, asker.partners),
             speaking_for(contributions, self._parts),
-            _shortfall(removed, ranked.rows, k),
+            _shortfall(removed, ranked.rows, asked.k),
         )
 
     def _predicted(self, rows: Rows, affinity: Vectors, pairs: Pairs) -> Ranked:
@@ -315,35 +375,34 @@ class Plaza:
         check_known(objective, scores)
         return Ranked(rows, scores, chain.predict(self._desk.pairs(asker, rows)))
 
-    def _objective(self, objective: str | None) -> str:
-        if objective is None:
-            return self.default_objective
-        check_objective(objective)
-        return objective
+    def _request(
+        self, k: int, objective: str | None, where: Where | None, only_new: bool, variety: float
+    ) -> Request:
+        by = self.default_objective if objective is None else objective
+        return Request(k, by, where, only_new, variety)
+
+
+def _varied(
+    ranked: Ranked, beyond: Vectors, prices: Mapping[str, Vectors], asked: Request
+) -> tuple[Ranked, Vectors]:
+    """The list as variety orders it: two are alike that differ alike from the usual one."""
+    if not asked.variety:
+        return ranked, beyond
+    price = prices.get(asked.objective)
+    places = varied(
+        worth_of(asked.objective, ranked.scores),
+        np.zeros(len(ranked.rows)) if price is None else price[ranked.rows],
+        unit(beyond),
+        asked.variety,
+        asked.k,
+    )
+    return ranked.take(places), beyond[places]
 
 
 def _shortfall(removed: Mapping[str, int], rows: Rows, k: int) -> dict[str, int]:
     """What the filters removed, when that left too few; the entity asked about does not count."""
     short = len(rows) < k
     return {name: n for name, n in removed.items() if name != "itself"} if short else {}
-
-
-def _ids(wanted: Sequence[str], name: str) -> list[str]:
-    ids: list[Any] = list(wanted) if hasattr(wanted, "__iter__") else [wanted]
-    wrong = [one for one in ids if not isinstance(one, str)]
-    if wrong:
-        raise BadInput(
-            f"{name}: got {wrong[0]!r} of type {type(wrong[0]).__name__}, expected a text or a "
-            "list of texts"
-        )
-    return ids
-
-
-def _check_request(k: int, where: Where | None) -> None:
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise BadInput(f"k: got {k!r}, expected a whole number from 1 on")
-    if where is not None and not isinstance(where, Where):
-        raise BadInput(f"where: got {where!r}, expected a Where; write Where(categories=[…])")
 
 
 def _folder_of(source: str | Path) -> Path:

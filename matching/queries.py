@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
 from matching.catalog import Catalog, membership
 from matching.errors import BadInput, UnknownId
-from matching.filters import check_shares
 from matching.index import inner_products
 from matching.learnt import Learnt
+from matching.requests import texts
 from models.blocks import Vectors
 from models.categories import words_of
 from models.pairs import Floats, Pairs
@@ -37,6 +36,8 @@ class Asker:
         Its inner product with a creator's vector is the affinity.
     wanted : float32 array of shape (number of segments,)
         Audience shares it wants; NaN unknown.
+    partners : int32 array
+        Creators it works with.
     target : float32 array, optional
         Its vector in the audience space, where that is not the one of its row.
     """
@@ -45,7 +46,27 @@ class Asker:
     product: int
     vector: Vectors
     wanted: Vectors
+    partners: Rows
     target: Vectors | None = None
+
+
+@dataclass(frozen=True)
+class Promoter:
+    """A creator that asks for merchants, known or not.
+
+    Attributes
+    ----------
+    row : int
+        The creator's; the row after the last when nobody knows it.
+    vector : float32 array of shape (d,)
+        Its inner product with a merchant's vector is the affinity.
+    partners : int32 array
+        Merchants it works for.
+    """
+
+    row: int
+    vector: Vectors
+    partners: Rows
 
 
 class Desk:
@@ -75,8 +96,9 @@ class Desk:
         row = _known(self.merchants, "merchant", one)
         vector = self._learnt.merchant_vectors[row]
         wanted = self._learnt.merchant_shares[row]
+        partners = self._learnt.history.creators_of(row)
         if product_id is None:
-            return Asker(row, len(self.products), vector, wanted)
+            return Asker(row, len(self.products), vector, wanted, partners)
         product = _known(self.products, "product", product_id)
         owner = self._product_merchant[product]
         if owner not in (row, -1):
@@ -84,49 +106,7 @@ class Desk:
                 f"product {product_id!r} is of merchant {self.merchants.ids[owner]!r}, not of "
                 f"{one!r}; ask for a product of {one!r}"
             )
-        return Asker(row, product, self._with_product(row, product), wanted)
-
-    def nobody(self) -> Asker:
-        """Stand in for a merchant that nobody knows and of whom nothing is told."""
-        return Asker(
-            len(self.merchants),
-            len(self.products),
-            np.zeros(self._learnt.merchant_vectors.shape[1], np.float32),
-            np.full(len(self._learnt.segments), np.nan, np.float32),
-        )
-
-    def audience(self, target: Mapping[str, Mapping[str, float]], catalog: Catalog) -> Asker:
-        """Stand in for somebody who wants to reach an audience.
-
-        Raises
-        ------
-        BadInput
-            When a dimension, a segment or a share is not one the market knows.
-        """
-        check_shares("audience", target)
-        try:
-            vector = self._learnt.space.embed(target)
-        except ValueError as error:
-            raise BadInput(f"audience: {error}") from None
-        affinity = self._learnt.affinity()
-        asked = affinity.embed_merchant(
-            blocks={"audience": vector} if "audience" in affinity.powers_ else {}
-        )
-        # Whoever names an audience asks for that audience, not for who is booked most.
-        asked[self._popularity] = 0
-        wanted = np.full(len(catalog.segments), np.nan, np.float32)
-        for dimension, shares in target.items():
-            for segment, share in shares.items():
-                column = catalog.segment(dimension, segment)
-                if column is not None:
-                    wanted[column] = share
-        return Asker(
-            len(self.merchants),
-            len(self.products),
-            asked,
-            wanted,
-            vector,
-        )
+        return Asker(row, product, self._with_product(row, product), wanted, partners)
 
     def creator(self, one: str) -> int:
         """Row of a creator.
@@ -142,11 +122,33 @@ class Desk:
             raise BadInput(f"creator_id: got {one!r}, expected one id as a text")
         return _known(self.creators, "creator", one)
 
-    def partners(self, asker: Asker) -> npt.NDArray[np.bool_]:
-        """Mask of the creators that have worked with the asker."""
-        mask = np.zeros(len(self.creators), dtype=bool)
-        mask[self._learnt.history.creators_of(asker.row)] = True
-        return mask
+    def promoter(self, one: str) -> Promoter:
+        """Look a creator up as one that asks.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds it.
+        BadInput
+            When it is no text.
+        """
+        row = self.creator(one)
+        partners = self._learnt.history.merchants_of(row)
+        return Promoter(row, self._learnt.creator_vectors[row], partners)
+
+    def these_merchants(self, wanted: Sequence[str]) -> Rows:
+        """Rows of some merchants, each once and in row order.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds one of them.
+        BadInput
+            When they are one text, or something among them is no text.
+        """
+        if isinstance(wanted, str):
+            raise BadInput(f"merchant_ids: got {wanted!r}, expected a list; write [{wanted!r}]")
+        return np.unique(all_known(self.merchants, "merchant", texts(wanted, "merchant_ids")))
 
     def pairs(self, asker: Asker, creators: Rows) -> Pairs:
         """Pair the asker with each of some creators."""
@@ -187,12 +189,12 @@ class Desk:
                     f"pairs: no column {name!r} among {', '.join(map(str, pairs.columns))}; "
                     "give merchant_id and creator_id"
                 )
-        merchant = _all_known(self.merchants, "merchant", pairs["merchant_id"])
-        creator = _all_known(self.creators, "creator", pairs["creator_id"])
+        merchant = all_known(self.merchants, "merchant", pairs["merchant_id"])
+        creator = all_known(self.creators, "creator", pairs["creator_id"])
         product = np.full(len(pairs), len(self.products), dtype=np.int32)
         if "product_id" in pairs.columns:
             given = pairs["product_id"].notna().to_numpy()
-            product[given] = _all_known(self.products, "product", pairs["product_id"][given])
+            product[given] = all_known(self.products, "product", pairs["product_id"][given])
             owner = np.append(self._product_merchant, -1)[product]
             wrong = np.flatnonzero((owner >= 0) & (owner != merchant))
             if len(wrong):
@@ -220,7 +222,7 @@ class Desk:
             What inner products with it are divided by.
         """
         query = np.array(self._learnt.creator_vectors[creator])
-        query[self._popularity] = 0
+        query[self._learnt.popularity] = 0
         return query / max(self._lengths[creator], np.finfo(np.float32).tiny), self._lengths
 
     def merchant_labels(self, catalog: Catalog) -> sparse.csr_matrix:
@@ -228,16 +230,11 @@ class Desk:
         texts = words_of(self._learnt.merchants["categories"])
         return membership(texts, catalog.names["categories"])
 
-    @property
-    def _popularity(self) -> slice:
-        """Columns of the vectors that say how sought somebody is; none where it says nothing."""
-        return self._learnt.parts.get("popularity", slice(0, 0))
-
     @cached_property
     def _lengths(self) -> Vectors:
         vectors = self._learnt.creator_vectors
         squares = np.einsum("ij,ij->i", vectors, vectors)
-        sought = vectors[:, self._popularity]
+        sought = vectors[:, self._learnt.popularity]
         squares = squares - np.einsum("ij,ij->i", sought, sought)
         lengths: Vectors = np.sqrt(np.maximum(squares, 0))
         return lengths
@@ -273,7 +270,14 @@ def _known(ids: Vocabulary, kind: str, one: str) -> int:
         raise UnknownId(f"no table holds this {kind}: {error.args[0]}") from None
 
 
-def _all_known(ids: Vocabulary, kind: str, wanted: Iterable[str]) -> Rows:
+def all_known(ids: Vocabulary, kind: str, wanted: Iterable[str]) -> Rows:
+    """Rows of some ids.
+
+    Raises
+    ------
+    UnknownId
+        When no table holds one of them.
+    """
     rows, known = ids.find(wanted)
     if not known.all():
         first = next(one for one, ok in zip(wanted, known, strict=True) if not ok)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
 import numpy as np
+import numpy.typing as npt
 
 from matching.errors import BadInput
 from matching.index import best_first
@@ -42,6 +43,13 @@ class Ranked:
     rows: Rows
     scores: Floats
     predictions: Predictions
+
+    def take(self, places: npt.NDArray[np.intp]) -> Ranked:
+        """Those at some places, in the order given."""
+        kept = {
+            one.name: getattr(self.predictions, one.name)[places] for one in fields(Predictions)
+        }
+        return Ranked(self.rows[places], self.scores[places], Predictions(**kept))
 
 
 def check_objective(objective: str) -> None:
@@ -93,6 +101,4 @@ _NEEDS = {
 
 def top(rows: Rows, scores: Floats, predictions: Predictions, k: int) -> Ranked:
     """Keep the best ``k``; equal scores are ordered by row."""
-    best = best_first(scores, k)
-    kept = {one.name: getattr(predictions, one.name)[best] for one in fields(predictions)}
-    return Ranked(rows[best], scores[best], Predictions(**kept))
+    return Ranked(rows, scores, predictions).take(best_first(scores, k))

@@ -35,6 +35,7 @@ class Words:
     category: str
     sought: str
     given: str
+    given_by_partners: str
     nothing: str
     unremarkable: str
 
@@ -49,6 +50,7 @@ TO_MERCHANT = Words(
     category="Promotes {categories}, as you sell.",
     sought="Booked by {others}.",
     given="Close by {space} to what you and your partners stand for.",
+    given_by_partners="Close by {space} to your partners.",
     nothing="Little is known of this creator yet.",
     unremarkable="Nothing in particular speaks for this creator.",
 )
@@ -62,6 +64,7 @@ TO_CREATOR = Words(
     category="Sells {categories}, as you promote.",
     sought="Works with {others}.",
     given="Close to you by {space}.",
+    given_by_partners="Close by {space} to your partners.",
     nothing="Little is known of this merchant yet.",
     unremarkable="Nothing in particular speaks for this merchant.",
 )
@@ -73,6 +76,7 @@ def for_merchant(
     creators: Rows,
     contributions: Mapping[str, Vectors],
     wanted: Vectors,
+    partners: Rows | None = None,
 ) -> list[list[str]]:
     """Reasons for each creator of one merchant's list.
 
@@ -85,18 +89,31 @@ def for_merchant(
         What each part adds to the affinity.
     wanted : float32 array of shape (number of segments,)
         Shares of the audience asked for; NaN unknown.
+    partners : int32 array, optional
+        Creators that the merchant works with; those of the history where not given.
     """
-    return _told(evidence, TO_MERCHANT, merchant, creators, contributions, lambda _: wanted)
+    if partners is None:
+        partners = evidence.partners(True, merchant)
+    return _told(
+        evidence, TO_MERCHANT, merchant, partners, creators, contributions, lambda _: wanted
+    )
 
 
 def for_creator(
-    evidence: Evidence, creator: int, merchants: Rows, contributions: Mapping[str, Vectors]
+    evidence: Evidence,
+    creator: int,
+    merchants: Rows,
+    contributions: Mapping[str, Vectors],
+    partners: Rows | None = None,
 ) -> list[list[str]]:
     """Reasons for each merchant of one creator's list; as :func:`for_merchant`, mirrored."""
+    if partners is None:
+        partners = evidence.partners(False, creator)
     return _told(
         evidence,
         TO_CREATOR,
         creator,
+        partners,
         merchants,
         contributions,
         lambda merchant: evidence.merchant_shares[merchant],
@@ -107,13 +124,13 @@ def _told(
     evidence: Evidence,
     words: Words,
     asker: int,
+    partners: Rows,
     rows: Rows,
     contributions: Mapping[str, Vectors],
     wanted: Callable[[int], Vectors],
 ) -> list[list[str]]:
     """Past work first, then what the parts of the affinity say, then how a creator stands."""
-    circles = evidence.shared_circles(words.lists_merchants, rows, asker)
-    partners = evidence.partners(not words.lists_merchants, asker)
+    circles = evidence.shared_circles(words.lists_merchants, rows, asker, partners)
     reasons = []
     for i, row in enumerate(rows.tolist()):
         pair = (row, asker) if words.lists_merchants else (asker, row)
@@ -157,7 +174,7 @@ def alike(evidence: Evidence, creator: int, others: Rows) -> list[list[str]]:
 
 
 def _together(evidence: Evidence, merchant: int, creator: int) -> str | None:
-    known = merchant < len(evidence.merchants)
+    known = merchant < len(evidence.merchants) and creator < len(evidence.creators)
     entry = evidence.history.between(merchant, creator) if known else None
     if entry is None:
         return None
@@ -181,7 +198,10 @@ def _part(
 ) -> str | None:
     """What one part of the affinity says of a pair of merchant and creator, if anything."""
     merchant, creator = pair
+    stranger = merchant >= len(evidence.merchants) or creator >= len(evidence.creators)
     if part == "audience":
+        if creator >= len(evidence.creators):
+            return None
         segment = evidence.wanted_segment(wanted, creator)
         if segment is None:
             return None
@@ -200,9 +220,10 @@ def _part(
         row = merchant if words.lists_merchants else creator
         others = len(evidence.partners(words.lists_merchants, row))
         return words.sought.format(others=_count(others, words.others)) if others > 1 else None
-    if merchant >= len(evidence.merchants):
+    if stranger and not len(partners):
         return None  # whoever only names an audience stands for nothing else
-    return words.given.format(space=part.removeprefix("given:").replace("_", " "))
+    told = words.given_by_partners if stranger else words.given
+    return told.format(space=part.removeprefix("given:").replace("_", " "))
 
 
 def _circle(

@@ -13,11 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from models.blocks import Block, Vectors
+from models.choice import ChoiceFactors
 from models.collaborative import CollaborativeFactors, checked, strength
 from models.evidence import (
     Foresight,
     WhitenedBlock,
     block_parts,
+    choice_factors,
     collaborative_parts,
     common_width,
     place,
@@ -29,14 +31,18 @@ from models.pairs import State
 from models.weighing import Lesson, Part
 from models.whitening import unit
 
+#: Least share of popularity's weight in the row of a merchant without history.
+_LEAST = 0.1
+
 
 class Affinity(BaseEstimator):  # type: ignore[misc]
     """Hybrid of history, audiences and popularity with learnt weights.
 
     Evidence about a pair is a list of parts, each an inner product: collaborative factors; for
     every block the likeness of the two themselves (``own``), of the creator to the merchant's
-    expected partner (``partners``) and of the merchant to the creator's (``clients``); and how
-    sought each side is. A choice model learns on later cooperations what each part is worth, from
+    expected partner (``partners``) and of the merchant to the creator's (``clients``); what a
+    learnt choice makes of the creator's history and of each block (``choice``); and how sought
+    each side is. A choice model learns on later cooperations what each part is worth, from
     both sides at once. Then everything is fitted again on the whole history and laid side by side
     with those weights, so that one inner product is the weighted sum of all parts.
 
@@ -47,6 +53,9 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
     ----------
     factors, spectral : int, default 64
         Widths of the two kinds of collaborative factors.
+    choice : int, default 32
+        Width of the factors of the learnt choice, taken once for the history and once for each
+        block that knows creators; at most a third of the budget in all.
     width : int, default 128
         Most directions kept of one block.
     budget : int, default 512
@@ -64,6 +73,8 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         products over them add up to the affinity.
     weights_ : dict of str to float
         Learnt weight of every part, such as ``audience:partners``.
+    newcomer_ : dict of str to float
+        What each part is multiplied by in the row of a merchant without history; 1 where absent.
     powers_ : dict of str to float
         Whitening chosen for each block.
 
@@ -77,6 +88,7 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         *,
         factors: int = 64,
         spectral: int = 64,
+        choice: int = 32,
         width: int = 128,
         budget: int = 512,
         holdout: float = 0.25,
@@ -84,6 +96,7 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.factors = factors
         self.spectral = spectral
+        self.choice = choice
         self.width = width
         self.budget = budget
         self.holdout = holdout
@@ -121,48 +134,112 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
             rng = np.random.default_rng(self.seed)
             before, later = hold_out(matrix, first_met, self.holdout, rng)
             lesson = Lesson.of(before, later, self.seed)
-            room = self.budget - self.factors - self.spectral - 2
+            telling = 1 + sum(bool(block.creator_known.any()) for block in speaking)
+            self._chosen = max(1, min(self.choice, self.budget // (3 * telling)))
+            room = self.budget - self.factors - self.spectral - self._chosen * telling - 2
             width = common_width(speaking, self.width, room)
             self.powers_, whitened = whiten(speaking, lesson, width)
             parts = self._gather(whitened, before)
             weights = lesson.weigh(parts)
             self.weights_ = {part.name: float(w) for part, w in zip(parts, weights, strict=True)}
+            self.newcomer_ = self._weigh_newcomers(whitened, matrix, lesson)
             self._lay_out(self._gather(whitened, matrix))
         return self
+
+    def _weigh_newcomers(
+        self, blocks: Sequence[WhitenedBlock], history: sp.csr_matrix, lesson: Lesson
+    ) -> dict[str, float]:
+        """By what each part of a merchant without history is multiplied; empty for no difference.
+
+        Weights learnt on those with a history trust expected partners more, and the entity itself
+        less, than is right where the partners are foretold.
+        """
+        known = np.zeros(history.shape[0], dtype=bool)
+        for block in blocks:
+            if block.merchants is not None:
+                known |= block.merchants.any(axis=1)
+        fresh = Lesson.with_newcomers(history, known, self.seed)
+        if fresh is None or lesson.of_newcomers_mostly:
+            return {}
+        met = strength(fresh.before)
+        said, _ = block_parts(blocks, met)
+        chosen, _ = choice_factors(blocks, met, factors=self._chosen, seed=self.seed)
+        grouped = self._grouped(_by_origin([*chosen, *said, *popularity_parts(met)]))
+        parts = [part for _, part in grouped]
+        factors = fresh.weigh(parts, merchants_only=True)
+        found = {
+            name: float(factor)
+            for (names, _), factor in zip(grouped, factors, strict=True)
+            for name in names
+        }
+        # Popularity stays, however little: it is all there is to rank by for a mere name.
+        return found | {
+            name: max(factor, _LEAST)
+            for name, factor in found.items()
+            if name.startswith("popularity:")
+        }
 
     def _gather(self, blocks: Sequence[WhitenedBlock], history: sp.csr_matrix) -> list[Part]:
         """Fit everything on one history; all parts, in the order of the columns."""
         self._collaborative = CollaborativeFactors(
-            factors=self.factors, spectral=self.spectral, seed=self.seed
+            factors=self.factors,
+            spectral=self.spectral,
+            support=1,  # the weights say what a direction is worth
+            regularization=5.0,  # few directions of a small history need less of a pull
+            alpha=40.0,
+            damping=0.0,
+            iterations=15,
+            seed=self.seed,
         ).fit(history)
         self._typical_ = self._collaborative.typical_
-        parts, self._foresights = block_parts(blocks, strength(history))
-        return [*collaborative_parts(self._collaborative), *parts, *popularity_parts(history)]
+        met = strength(history)
+        said, self._foresights = block_parts(blocks, met)
+        chosen, self._choice = choice_factors(blocks, met, factors=self._chosen, seed=self.seed)
+        parts = [*collaborative_parts(self._collaborative), *said, *chosen]
+        return _by_origin([*parts, *popularity_parts(history)])
 
-    def _lay_out(self, parts: Sequence[Part]) -> None:
-        """Side by side: merchants plain, creators times the weights.
+    def _grouped(self, parts: Sequence[Part]) -> list[tuple[list[str], Part]]:
+        """Parts by what shares columns: merchants plain, creators times the weights.
 
-        Parts with the very same merchant side share its columns; parts without weight get none,
-        but for popularity, so that there always is a vector.
+        Parts of one origin with the very same merchant side share its columns; parts without
+        weight get none, but for popularity, so that there always is a vector.
         """
-        merchants: list[Vectors] = []
-        creators: list[Vectors] = []
-        self._columns: dict[str, slice] = {}
-        end = 0
+        found: list[tuple[list[str], Part]] = []
         for part in parts:
             weight = np.float32(self.weights_[part.name])
-            if weight == 0 and not part.name.startswith("popularity"):
+            if weight == 0 and part.origin != "popularity":
                 continue
-            if merchants and merchants[-1] is part.merchants:
-                creators[-1] = creators[-1] + weight * part.creators
-            else:
-                merchants.append(part.merchants)
-                creators.append(weight * part.creators)
-                end += part.merchants.shape[1]
-            self._columns[part.name] = slice(end - part.merchants.shape[1], end)
-        self.merchant_vectors_: Vectors = np.hstack(merchants)
-        self.creator_vectors_: Vectors = np.hstack(creators)
+            names, creators = [part.name], weight * part.creators
+            if found and found[-1][1].merchants is part.merchants:
+                before = found.pop()
+                names, creators = before[0] + names, before[1].creators + creators
+            found.append((names, Part(part.origin, part.merchants, creators)))
+        return found
+
+    def _lay_out(self, parts: Sequence[Part]) -> None:
+        """Side by side, with the rows of merchants without history weighed as newcomers are."""
+        grouped = self._grouped(parts)
+        self._columns: dict[str, slice] = {}
+        end = 0
+        for names, part in grouped:
+            start, end = end, end + part.merchants.shape[1]
+            self._columns |= dict.fromkeys(names, slice(start, end))
+        self.merchant_vectors_: Vectors = np.hstack([part.merchants for _, part in grouped])
+        self.creator_vectors_: Vectors = np.hstack([part.creators for _, part in grouped])
         self._name_parts()
+        self.merchant_vectors_[self._without_history()] *= self._newcomer_row()
+
+    def _without_history(self) -> npt.NDArray[np.bool_]:
+        """Which merchants nobody has sought so far."""
+        sought = self.merchant_vectors_[:, self._columns["popularity:merchants"]]
+        return np.asarray(~sought.any(axis=1))
+
+    def _newcomer_row(self) -> Vectors:
+        """What a row of a merchant without history is multiplied by."""
+        row = np.ones(self.merchant_vectors_.shape[1], dtype=np.float32)
+        for name, columns in self._columns.items():
+            row[columns] = self.newcomer_.get(name, 1.0)
+        return row
 
     def _name_parts(self) -> None:
         self.parts_: dict[str, slice] = {}
@@ -199,7 +276,7 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         row = np.zeros(self.merchant_vectors_.shape[1], dtype=np.float32)
         for name, columns in self._columns.items():
             row[columns] = says[name]
-        return row
+        return row if history is not None and history.nnz else row * self._newcomer_row()
 
     def embed_creator(
         self,
@@ -233,11 +310,7 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         others = self.creator_vectors_ if merchant else self.merchant_vectors_
         history = _one_row(history, len(others))
         own = place(self._foresights, blocks)
-        fold_in = (
-            self._collaborative.fold_in_merchants
-            if merchant
-            else self._collaborative.fold_in_creators
-        )
+        fold_in = self._collaborative.fold_in if merchant else self._collaborative.fold_in_creators
         factors = fold_in(history)
         says = {
             f"collaborative:{name}": unit(factors[:, columns])[0]
@@ -251,16 +324,36 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         says["popularity:creators"] = one if merchant else sought
         voices = [f for f in self._foresights if (f.client if merchant else f.partner) is not None]
         stack = np.concatenate([np.zeros(0, dtype=np.float32), *(own[f.name] for f in voices)])
+        met_before = strength(history, self._typical_)
+        if merchant:
+            wanted = self._choice.fold_in_merchants(met_before, stack[None, :])[0]
+            says |= {name: wanted for name in self._columns if name.endswith(":choice")}
+        else:
+            says["collaborative:choice"] = self._choice.fold_in_creators(met_before)[0]
+            end = 0
+            for block in voices:
+                start, end = end, end + len(own[block.name])
+                told = own[block.name] @ self._choice.creator_map_[start:end]
+                says[f"{block.name}:choice"] = told
         for block in self._foresights:
             plain, foretold = ("clients", "partners") if merchant else ("partners", "clients")
             says[f"{block.name}:own"] = says[f"{block.name}:{plain}"] = own[block.name]
             name, expected = f"{block.name}:{foretold}", block.partner if merchant else block.client
             if expected is not None and name in self._columns:
                 met = others[history.indices, self._columns[name]]
-                met = met / np.float32(self.weights_[name] if merchant else 1.0)
-                weights = strength(history, self._typical_).data[None, :]
+                if merchant:
+                    met = met / np.float32(self.weights_[name])
+                else:
+                    met = self._plain(met, history.indices, name)
+                weights = met_before.data[None, :]
                 says[name] = expected.transform(sp.csr_matrix(weights), stack[None, :], met)[0]
         return says
+
+    def _plain(self, vectors: Vectors, rows: npt.NDArray[np.integer], name: str) -> Vectors:
+        """One part of some merchants' rows, those of newcomers brought back to its own scale."""
+        factor = self.newcomer_.get(name, 1.0)
+        back = np.float32(1 / factor if factor > 0 else 0)
+        return np.where(self._without_history()[rows][:, None], back * vectors, vectors)
 
     def state(self) -> State:
         """All that a bundle keeps: the vectors too, so that nothing else is needed to restore."""
@@ -271,9 +364,11 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
             "creator_vectors": self.creator_vectors_,
             "columns": {name: [c.start, c.stop] for name, c in self._columns.items()},
             "weights": self.weights_,
+            "newcomer": self.newcomer_,
             "powers": self.powers_,
             "typical": self._typical_,
             "collaborative": self._collaborative.state(),
+            "choice": self._choice.state(),
             "blocks": {block.name: block.state() for block in self._foresights},
         }
 
@@ -286,13 +381,21 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         restored._columns = {name: slice(*ends) for name, ends in state["columns"].items()}
         restored._name_parts()
         restored.weights_ = dict(state["weights"])
+        restored.newcomer_ = dict(state["newcomer"])
         restored.powers_ = dict(state["powers"])
         restored._typical_ = float(state["typical"])
         restored._collaborative = CollaborativeFactors.from_state(state["collaborative"])
+        restored._choice = ChoiceFactors.from_state(state["choice"])
         restored._foresights = [
             Foresight.from_state(name, state["blocks"][name]) for name in restored.powers_
         ]
         return restored
+
+
+def _by_origin(parts: Sequence[Part]) -> list[Part]:
+    """Parts of one origin side by side, origins in the order in which they first appear."""
+    origins = list(dict.fromkeys(part.origin for part in parts))
+    return sorted(parts, key=lambda part: origins.index(part.origin))
 
 
 def _check_rows(blocks: Sequence[Block], matrix: sp.csr_matrix) -> None:

@@ -6,38 +6,42 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from implicit.als import AlternatingLeastSquares
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from models.alternating import AlternatingFactors
+from models.blending import Blend
 from models.blocks import Vectors
 from models.pairs import State
 from models.spectral import SpectralFactors
 
 
 class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
-    """Implicit ALS beside spectral factors, as one vector per merchant and creator.
+    """Spectral factors and implicit ALS, as one vector per merchant and creator.
 
-    ALS weighs every cooperation by its strength and sees the popular as popular; the spectral
-    filter takes popularity out before it looks for directions. Each estimates the same matrix of
-    zeros and ones, so their scores are added, and they err in different places.
+    The spectral filter takes popularity out before it looks for directions; ALS starts from these
+    and lets every cooperation pull by its strength. Each estimates the same matrix of zeros and
+    ones and they err in different places, so their scores are added. Where that takes more numbers
+    than ``width``, the sum is cut to its leading directions.
 
     A merchant or creator without any cooperation has factors of zero.
 
     Parameters
     ----------
-    factors : int, default 64
+    factors : int, default 256
         Numbers per vector from ALS; 0 leaves ALS out.
-    spectral : int, default 64
+    spectral : int, default 384
         Numbers per vector from the spectral filter; 0 leaves it out.
-    regularization : float, default 5.0
-        ALS: pull of every factor towards zero.
-    alpha : float, default 40.0
-        ALS: confidence in a cooperation of typical strength is ``1 + alpha``, in a pair that
-        never met 1.
-    iterations : int, default 15
-        ALS: sweeps over both sides.
+    width : int, default 384
+        Most numbers per vector in the end.
+    share : float, default 2.0
+        How much the spectral score counts, with that of ALS counting 1.
+    support : int, default 16
+        Merchants, and creators, that there must be for each spectral direction beyond the
+        sixteenth: the rest of a small history is noise.
+    regularization, alpha, damping, iterations
+        Of ALS, see :class:`~models.alternating.AlternatingFactors`.
     seed : int, default 0
 
     Attributes
@@ -46,13 +50,10 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
     creator_factors_ : float32 array of shape (n_creators, d)
         Their inner product is the score.
     parts_ : dict of str to slice
-        Which of the ``d`` columns are ``als`` and which ``spectral``.
+        Which of the ``d`` columns are ``als`` and which ``spectral``; all are ``blend`` where the
+        two had to be cut to ``width``.
     typical_ : float
         Median weight of the cooperations fitted; what ``strength`` measures weights by.
-
-    References
-    ----------
-    Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
 
     Examples
     --------
@@ -66,28 +67,37 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        factors: int = 64,
-        spectral: int = 64,
-        regularization: float = 5.0,
-        alpha: float = 40.0,
-        iterations: int = 15,
+        factors: int = 256,
+        spectral: int = 384,
+        width: int = 384,
+        share: float = 2.0,
+        support: int = 16,
+        regularization: float = 75.0,
+        alpha: float = 50.0,
+        damping: float = 0.25,
+        iterations: int = 4,
         seed: int = 0,
     ) -> None:
         self.factors = factors
         self.spectral = spectral
+        self.width = width
+        self.share = share
+        self.support = support
         self.regularization = regularization
         self.alpha = alpha
+        self.damping = damping
         self.iterations = iterations
         self.seed = seed
 
     @classmethod
     def quality(cls, **overrides: Any) -> Self:
-        """Large and slow: for batch work where two CPU minutes per million cells are well spent."""
+        """Large and slow: for batch work where a CPU minute per million cells is well spent."""
         settings: dict[str, Any] = {
-            "factors": 256,
-            "spectral": 512,
-            "regularization": 100.0,
-            "alpha": 100.0,
+            "factors": 512,
+            "spectral": 1024,
+            "width": 512,
+            "regularization": 50.0,
+            "iterations": 6,
         }
         return cls(**(settings | overrides))
 
@@ -107,12 +117,35 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
         matrix = checked(interactions)
         self.typical_ = float(np.median(matrix.data)) if matrix.nnz else 1.0
         matrix = strength(matrix, self.typical_)
-        self._als = self._fit_als(matrix)
-        self._spectral = SpectralFactors(factors=self.spectral, seed=self.seed).fit(matrix)
+        supported = max(16, min(matrix.shape) // self.support)
+        self._spectral = SpectralFactors(
+            factors=min(max(self.spectral, self.factors), supported), iterations=3, seed=self.seed
+        ).fit(matrix)
+        start = (self._spectral.merchant_factors_, self._spectral.creator_factors_)
+        self._als = AlternatingFactors(
+            factors=self.factors,
+            regularization=self.regularization,
+            alpha=self.alpha,
+            damping=self.damping,
+            iterations=self.iterations,
+            seed=self.seed,
+        ).fit(matrix, start)
+        self._blend = None
+        merchants, creators = self._both_sides()
+        if merchants.shape[1] > self.width:
+            # The busy weigh less than their many cooperations would make them.
+            busy, sought = self._spectral.merchant_sums_, self._spectral.creator_sums_
+            self._blend = Blend.fit(
+                merchants,
+                creators,
+                self.width,
+                merchant_weights=1 / np.sqrt(np.maximum(busy, 1.0)),
+                creator_weights=1 / np.sqrt(np.maximum(sought, 1.0)),
+            )
         self._assemble()
         return self
 
-    def fold_in_merchants(self, rows: sp.csr_matrix) -> Vectors:
+    def fold_in(self, rows: sp.csr_matrix) -> Vectors:
         """Factors of merchants seen after the fit, everything else held fixed.
 
         Parameters
@@ -126,17 +159,17 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "merchant_factors_")
         rows = strength(rows, self.typical_)
-        with threadpool_limits(1, user_api="blas"):
-            als = self._als.recalculate_user(np.arange(rows.shape[0]), rows)
-        return np.hstack([als, self._spectral.fold_in_merchants(rows)])
+        spectral = self._spectral.fold_in_merchants(rows)
+        als = self._als.fold_in_merchants(rows, spectral)
+        return self._merchants(als, spectral)
 
     def fold_in_creators(self, rows: sp.csr_matrix) -> Vectors:
         """Factors of creators seen after the fit, from a csr_matrix of shape (n, n_merchants)."""
         check_is_fitted(self, "merchant_factors_")
         rows = strength(rows, self.typical_)
-        with threadpool_limits(1, user_api="blas"):
-            als = self._als.recalculate_item(np.arange(rows.shape[0]), rows)
-        return np.hstack([als, self._spectral.fold_in_creators(rows)])
+        spectral = self._spectral.fold_in_creators(rows)
+        als = self._als.fold_in_creators(rows, spectral)
+        return self._creators(als, spectral)
 
     def state(self) -> State:
         """All that fold-in and scoring need."""
@@ -144,9 +177,9 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
         return {
             "parameters": self.get_params(),
             "typical": self.typical_,
-            "merchant_factors": self._als.user_factors,
-            "creator_factors": self._als.item_factors,
+            "als": self._als.state(),
             "spectral": self._spectral.state(),
+            "blend": {} if self._blend is None else self._blend.state(),
         }
 
     @classmethod
@@ -154,44 +187,40 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
         """Restore what ``state`` gave."""
         restored = cls(**state["parameters"])
         restored.typical_ = float(state["typical"])
-        restored._als = restored._blank_als()
-        # Copied, since implicit refuses memory that is read-only, as that of a mapped file is.
-        restored._als.user_factors = np.array(state["merchant_factors"])
-        restored._als.item_factors = np.array(state["creator_factors"])
+        restored._als = AlternatingFactors.from_state(state["als"])
         restored._spectral = SpectralFactors.from_state(state["spectral"])
+        restored._blend = Blend(**state["blend"]) if state["blend"] else None
         restored._assemble()
         return restored
 
-    def _blank_als(self) -> AlternatingLeastSquares:
-        with threadpool_limits(1, user_api="blas"):  # implicit warns of a BLAS with several threads
-            return AlternatingLeastSquares(
-                factors=self.factors,
-                regularization=self.regularization,
-                alpha=self.alpha,
-                iterations=self.iterations,
-                random_state=self.seed,
-                use_gpu=False,
-            )
-
-    def _fit_als(self, matrix: sp.csr_matrix) -> AlternatingLeastSquares:
-        model = self._blank_als()
-        with threadpool_limits(1, user_api="blas"):  # the same bits whatever the thread count
-            model.fit(matrix, show_progress=False)
-        # Conjugate gradients leave traces of the random start where there is nothing to fit.
-        model.user_factors[np.diff(matrix.indptr) == 0] = 0.0
-        model.item_factors[matrix.getnnz(axis=0) == 0] = 0.0
-        return model
-
     def _assemble(self) -> None:
-        sides = (self._als.user_factors, self._als.item_factors)
-        spectral = (self._spectral.merchant_factors_, self._spectral.creator_factors_)
-        self.merchant_factors_: Vectors = np.hstack([sides[0], spectral[0]])
-        self.creator_factors_: Vectors = np.hstack([sides[1], spectral[1]])
-        width = sides[0].shape[1]
-        self.parts_ = {
-            "als": slice(0, width),
-            "spectral": slice(width, self.merchant_factors_.shape[1]),
-        }
+        self.merchant_factors_, self.creator_factors_ = self._both_sides()
+        als, both = self.factors, self.merchant_factors_.shape[1]
+        self.parts_ = (
+            {"als": slice(0, als), "spectral": slice(als, both)}
+            if self._blend is None
+            else {"blend": slice(0, both)}
+        )
+
+    def _both_sides(self) -> tuple[Vectors, Vectors]:
+        return (
+            self._merchants(self._als.merchant_factors_, self._spectral.merchant_factors_),
+            self._creators(self._als.creator_factors_, self._spectral.creator_factors_),
+        )
+
+    def _merchants(self, als: Vectors, spectral: Vectors) -> Vectors:
+        wide = np.hstack([als, np.float32(self.share) * spectral[:, : self.spectral]])
+        return wide if self._blend is None else _turn(wide, self._blend.merchants)
+
+    def _creators(self, als: Vectors, spectral: Vectors) -> Vectors:
+        wide = np.hstack([als, spectral[:, : self.spectral]])
+        return wide if self._blend is None else _turn(wide, self._blend.creators)
+
+
+def _turn(wide: Vectors, onto: Vectors) -> Vectors:
+    with threadpool_limits(1, user_api="blas"):  # the same bits whatever the thread count
+        turned: Vectors = wide @ onto
+    return turned
 
 
 def checked(interactions: sp.csr_matrix) -> sp.csr_matrix:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from models.blocks import Block, Vectors
+from models.choice import ChoiceFactors
 from models.collaborative import CollaborativeFactors, strength
 from models.pairs import State
 from models.partners import ExpectedPartner
@@ -196,6 +197,28 @@ def collaborative_parts(factors: CollaborativeFactors) -> list[Part]:
         )
         for name, columns in factors.parts_.items()
     ]
+
+
+def choice_factors(
+    blocks: Sequence[WhitenedBlock], history: sp.csr_matrix, *, factors: int, seed: int
+) -> tuple[list[Part], ChoiceFactors]:
+    """What a learnt choice makes of history and blocks together, told apart by where it comes from.
+
+    A creator's place is a sum over its history and its blocks, so each gets a part of its own:
+    ``collaborative:choice`` and, for each block that knows creators, ``<block>:choice``.
+    """
+    merchants = _side_by_side([block.merchants for block in blocks], history.shape[0])
+    creators = _side_by_side([block.creators for block in blocks], history.shape[1])
+    choice = ChoiceFactors(factors=factors, seed=seed).fit(history, merchants, creators)
+    vectors = choice.merchant_factors_
+    parts = [Part("collaborative:choice", vectors, choice.creator_history_)]
+    end = 0
+    for block in blocks:
+        if block.creators is not None:
+            start, end = end, end + block.creators.shape[1]
+            mapped = block.creators @ choice.creator_map_[start:end]
+            parts.append(Part(f"{block.name}:choice", vectors, mapped))
+    return parts, choice
 
 
 def popularity_parts(history: sp.csr_matrix) -> list[Part]:

@@ -103,8 +103,9 @@ class SpectralFactors(BaseEstimator):  # type: ignore[misc]
 
     def _fold_in(self, rows: sp.csr_matrix, factors: Vectors, sums: Floats) -> Vectors:
         # H D^-½ V S^-½, where factors = D^½ V S^½: one division by D, one by S.
-        scaled = sp.csr_matrix(rows, dtype=np.float64).multiply(_inverse(sums)[None, :]).tocsr()
-        folded: Vectors = (scaled @ factors * _inverse(self.singular_values_)).astype(np.float32)
+        scaled = sp.csr_matrix(rows, dtype=np.float32, copy=True)
+        scaled.data *= _inverse(sums).astype(np.float32)[scaled.indices]
+        folded: Vectors = (scaled @ factors) * _inverse(self.singular_values_).astype(np.float32)
         return folded
 
     def state(self) -> State:

@@ -30,6 +30,11 @@ class Part:
     merchants: Vectors
     creators: Vectors
 
+    @property
+    def origin(self) -> str:
+        """What it comes from: the name up to the last colon."""
+        return self.name.rpartition(":")[0]
+
     def turned(self) -> Part:
         """The same evidence asked from the other side."""
         return Part(self.name, self.creators, self.merchants)
@@ -215,9 +220,43 @@ class Lesson:
         )
         return cls(before, among, merchants, creators, seed)
 
-    def weigh(self, parts: Sequence[Part]) -> Floats:
-        """Weights of the parts, learnt from both directions."""
-        return weigh(self._ask(parts))
+    @classmethod
+    def with_newcomers(
+        cls,
+        history: sp.csr_matrix,
+        known: npt.NDArray[np.bool_],
+        seed: int,
+        *,
+        share: float = 0.25,
+        enough: int = 20,
+        most: int = 300,
+    ) -> Lesson | None:
+        """Take all partners from some merchants of whom more than a history is known.
+
+        None where there are too few of them to learn from.
+        """
+        able = np.flatnonzero(known & (np.diff(history.indptr) > 0))
+        if len(able) < enough:
+            return None
+        drawn = np.random.default_rng(seed).choice(able, min(most, int(share * len(able))), False)
+        fresh = np.zeros(history.shape[0], dtype=np.float32)
+        fresh[drawn] = 1.0
+        before = sp.csr_matrix(sp.diags_array(1 - fresh) @ history)
+        later = sp.csr_matrix(sp.diags_array(fresh) @ (history > 0).astype(np.float32))
+        before.eliminate_zeros()
+        later.eliminate_zeros()
+        merchants, creators = (np.arange(n) for n in history.shape)
+        return cls(before, later, merchants, creators, seed)
+
+    @property
+    def of_newcomers_mostly(self) -> bool:
+        """Whether most later cooperations are of merchants that had none before."""
+        counts = np.diff(self.later.indptr)
+        return bool(counts[np.diff(self.before.indptr) == 0].sum() > 0.5 * counts.sum())
+
+    def weigh(self, parts: Sequence[Part], *, merchants_only: bool = False) -> Floats:
+        """Weights of the parts, learnt from both directions or from merchants' choices alone."""
+        return weigh(self._ask(parts)[: 1 if merchants_only else 2])
 
     def grade(self, parts: Sequence[Part]) -> float:
         """Mean reciprocal rank of the later cooperations under the best weights.

@@ -33,6 +33,22 @@ class Size(StrEnum):
     large = "large"
 
 
+class Split(StrEnum):
+    """What an evaluation holds out."""
+
+    temporal = "temporal"
+    leave_last = "leave-last"
+    cold_merchants = "cold-merchants"
+    cold_creators = "cold-creators"
+
+
+class Direction(StrEnum):
+    """Who is asked for."""
+
+    creators = "creators"
+    merchants = "merchants"
+
+
 class Engine(StrEnum):
     """What batch scoring runs on."""
 
@@ -59,6 +75,14 @@ MaxSetAside = Annotated[
 Objective = Annotated[
     str | None,
     typer.Option(help="match, conversion, exposure, orders, gmv or net. Default: the bundle's."),
+]
+Variety = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="0: the best first. More: fewer of those in everybody's lists, fewer of a kind.",
+    ),
 ]
 
 
@@ -157,11 +181,35 @@ def train(
     return _warn_set_aside(trained.set_aside, market)
 
 
-@app.command(epilog="Example: alliance evaluate artifacts/market --holdout-days 30 -k 20")
+@app.command(
+    epilog="Example: alliance evaluate artifacts/market --split cold-merchants --share 0.2 --seed 1"
+)
 def evaluate(
     market: MarketFolder,
-    holdout_days: Annotated[int, typer.Option(min=1, help="Days held out at the end.")] = 30,
+    split: Annotated[
+        Split,
+        typer.Option(
+            help="What is held out: the last days, each one's last partner, or all partners of "
+            "some merchants or creators. Where these newcomers are asked for, they alone compete."
+        ),
+    ] = Split.temporal,
+    direction: Annotated[
+        Direction, typer.Option(help="Who is asked for: creators by merchants, or the reverse.")
+    ] = Direction.creators,
+    holdout_days: Annotated[
+        int, typer.Option(min=1, help="Days held out at the end, with --split temporal.")
+    ] = 30,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share held out, with the cold splits.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="Who that is.")] = 0,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Length of the lists judged.")] = 20,
+    variety: Annotated[
+        list[float],
+        typer.Option(
+            min=0, max=1, help="Judge the lists with this much variety too; repeatable, 0 for none."
+        ),
+    ] = [0.1, 0.3],  # noqa: B006 (typer reads it, nobody changes it)
     as_of: AsOf = None,
     out: Annotated[Path, typer.Option(help="Folder for tables and plots.")] = Path(
         "artifacts/evaluation"
@@ -170,15 +218,20 @@ def evaluate(
     track: Annotated[bool, typer.Option(help="Track the run in MLflow.")] = True,
     max_set_aside: MaxSetAside = 0.05,
 ) -> int:
-    """Backtest the served lists on the last days of a market, against baselines."""
-    from pipelines.evaluate import evaluate
+    """Hold something out of a market, serve lists from the rest, and judge them by baselines."""
+    from pipelines.evaluate import evaluate, notes, printed_tables
 
     with stages("evaluating") as progress:
         evaluated = evaluate(
             market,
             out,
+            split=split.value,
+            direction=direction.value,
             holdout_days=holdout_days,
+            share=share,
+            seed=seed,
             k=k,
+            variety=variety,
             as_of=as_of,
             experiment=experiment,
             track=track,
@@ -186,10 +239,12 @@ def evaluate(
             progress=progress,
         )
     console = stdout()
-    for title, frame in evaluated.evaluation.tables().items():
+    console.print(evaluated.evaluation.title + "\n")
+    for title, frame in printed_tables(evaluated.evaluation).items():
         print_frame(console, frame, title)
         console.print()
-    console.print(f"Tables and plots are in {shown(out)}", soft_wrap=True)
+    for line in [*notes(evaluated.evaluation), f"Tables and plots are in {shown(out)}"]:
+        console.print(line, soft_wrap=True)
     return _warn_set_aside(evaluated.set_aside, market)
 
 
@@ -201,13 +256,14 @@ def score(
     out: Annotated[Path, typer.Option(help="Folder for the Parquet parts.")],
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Creators a merchant.")] = 50,
     objective: Objective = None,
+    variety: Variety = 0.0,
     engine: Annotated[Engine, typer.Option(help="What to run on.")] = Engine.local,
 ) -> int:
     """Rank creators for every merchant; a stopped job goes on where it was."""
     from pipelines.score import score
 
     with bar("scoring") as progress:
-        manifest = score(bundle, out, k=k, objective=objective, progress=progress)
+        manifest = score(bundle, out, k=k, objective=objective, variety=variety, progress=progress)
     stdout().print(
         f"{manifest['rows']:,} rows for {manifest['merchants']:,} merchants are in {shown(out)}",
         soft_wrap=True,
@@ -236,6 +292,7 @@ def match(
     exclude_worked_with: Annotated[
         bool, typer.Option("--exclude-worked-with", help="New partners only.")
     ] = False,
+    variety: Variety = 0.0,
 ) -> int:
     """Print one merchant's ranked creators with predictions and reasons."""
     from pipelines.match import match, print_list
@@ -248,6 +305,7 @@ def match(
         where=where or (),
         product_id=product,
         exclude_worked_with=exclude_worked_with,
+        variety=variety,
     )
     print_list(stdout(), frame, by)
     return 0

@@ -23,6 +23,7 @@ def match(
     where: Iterable[str] = (),
     product_id: str | None = None,
     exclude_worked_with: bool = False,
+    variety: float = 0.0,
 ) -> tuple[pd.DataFrame, str]:
     """Rank creators for one merchant; gives back the list and the objective it is ranked by."""
     filters = parse_where(where)
@@ -34,6 +35,7 @@ def match(
         where=filters,
         product_id=product_id,
         exclude_worked_with=exclude_worked_with,
+        variety=variety,
     )
     frame.attrs["synthetic"] = plaza.manifest["synthetic"]
     return frame, objective or plaza.default_objective

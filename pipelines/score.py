@@ -24,6 +24,7 @@ from matching import Plaza
 from matching.bundle import file_hash
 from matching.errors import BadInput
 from matching.frames import PREDICTED
+from matching.variety import check_variety
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -51,6 +52,7 @@ def score(
     *,
     k: int = 50,
     objective: str | None = None,
+    variety: float = 0.0,
     merchants_per_part: int = MERCHANTS_PER_PART,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Any]:
@@ -64,6 +66,8 @@ def score(
         Folder of the parts; made where missing. Finished parts of the same job are kept.
     objective : str, optional
         What to rank by; the bundle's own default where not given.
+    variety : float in [0, 1]
+        As in :meth:`~matching.plaza.Plaza.creators_for`.
     progress : callable
         Told after each part how many are done, of how many.
 
@@ -80,13 +84,19 @@ def score(
         is writing there.
     """
     plaza = Plaza.load(bundle)
+    check_variety(variety)
     if k < 1:
         raise BadInput(f"k: got {k}, expected 1 or more")
     ranked_by = objective or plaza.default_objective
     job = {
         "format": FORMAT,
         "bundle": plaza.bundle_hash,
-        "parameters": {"k": k, "objective": ranked_by, "merchants_per_part": merchants_per_part},
+        "parameters": {
+            "k": k,
+            "objective": ranked_by,
+            "variety": float(variety),
+            "merchants_per_part": merchants_per_part,
+        },
         "merchants": len(plaza.merchant_ids),
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -99,7 +109,7 @@ def score(
             part = finished.get(name)
             if part is None or not _is_whole(out / name, part):
                 block = plaza.merchant_ids[start : start + merchants_per_part]
-                frame = plaza.creators_for(list(block), k=k, objective=ranked_by)
+                frame = plaza.creators_for(list(block), k=k, objective=ranked_by, variety=variety)
                 part = _write_part(out / name, frame, merchants=len(block))
             parts.append(part)
             finished[name] = part

@@ -17,6 +17,8 @@ import pytest
 
 if TYPE_CHECKING:
     from matching import Plaza
+    from training.backtest import Holdout
+    from training.evaluation import Evaluation
     from training.market import Market
 
 CACHE = Path(__file__).parent.parent / ".cache"
@@ -61,3 +63,47 @@ def plaza(tiny_bundle: Path) -> Plaza:
     from matching import Plaza
 
     return Plaza.load(tiny_bundle)
+
+
+@pytest.fixture(scope="session")
+def holdout(tiny_market: Market) -> Holdout:
+    """Hold out the last 30 days of the tiny market."""
+    from training.holdouts import last_days
+
+    return last_days(tiny_market, 30)
+
+
+@pytest.fixture(scope="session")
+def past_bundle(holdout: Holdout, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the bundle trained on what the holdout leaves; not to be written to."""
+    from training.fit import train_market
+
+    folder = tmp_path_factory.mktemp("past") / "bundle"
+    train_market(holdout.past, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def last_partner(tiny_market: Market) -> Holdout:
+    """Hold out the last merchant of each creator of the tiny market."""
+    from training.holdouts import last_partners
+
+    return last_partners(tiny_market, "merchants")
+
+
+@pytest.fixture(scope="session")
+def last_partner_bundle(last_partner: Holdout, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the bundle that does not know them; not to be written to."""
+    from training.fit import train_market
+
+    folder = tmp_path_factory.mktemp("last") / "bundle"
+    train_market(last_partner.past, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def evaluation(holdout: Holdout) -> Evaluation:
+    """Judge lists of 10 beside baselines; trains on the past by itself."""
+    from training.evaluate import backtest
+
+    return backtest(holdout, k=10, depth=50, variety=[0.3], baselines=True)

@@ -393,3 +393,76 @@ def test_expected_partner_is_the_mean_drawn_to_what_is_foretold() -> None:
         [[(3 + 2 * 0.5) / (4 + 2), (1 + 2 * 0.5) / (4 + 2)], [0.5, 0.5]],
         rtol=1e-6,
     )
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_three_partners_are_enough_without_a_retraining(own: bool) -> None:
+    """Fold-in of merchants with three partners against a fit that has seen them."""
+    planted = Planted(seed=4)
+    blocks = [planted.telling() if own else planted.creators_only()]
+    rows = np.arange(GROUPS, 3 * GROUPS)
+    met, three = planted.met.tolil(), sp.lil_matrix(planted.met.shape, dtype=np.float32)
+    for row in rows:
+        three[row, np.flatnonzero(planted.met[row].toarray()[0] * planted.alike[row])[:3]] = 1.0
+        met[row] = 0
+    three = three.tocsr()
+    before = Affinity(**SMALL).fit(met.tocsr(), blocks)
+    after = Affinity(**SMALL).fit((met + three).tocsr(), blocks)
+    told = [{"audience": blocks[0].merchants[row]} if own else {} for row in rows]
+    folded = np.stack(
+        [
+            before.embed_merchant(history=three[row], blocks=one)
+            for row, one in zip(rows, told, strict=True)
+        ]
+    )
+
+    def found(vectors: Vectors, creators: Vectors) -> float:
+        fresh = np.where(three[rows].toarray() > 0, -np.inf, vectors @ creators.T)
+        best = np.argsort(-fresh, axis=1)[:, :10]
+        return float(np.take_along_axis(planted.alike[rows], best, axis=1).mean())
+
+    retrained = found(after.merchant_vectors_[rows], after.creator_vectors_)
+    assert retrained > 0.9
+    assert found(folded, before.creator_vectors_) >= 0.97 * retrained
+
+
+def test_a_learnt_choice_speaks_for_history_and_each_block(fitted: Affinity) -> None:
+    names = [name for name in fitted.weights_ if name.endswith(":choice")]
+    assert names == [
+        f"{origin}:choice" for origin in ("collaborative", "audience", "co_audience", "given:noise")
+    ]
+
+
+def test_merchants_without_history_are_weighed_as_newcomers() -> None:
+    planted = Planted(seed=2)
+    blocks = [planted.telling(), planted.noise()]
+    affinity = Affinity(**SMALL).fit(planted.met, blocks, first_met=planted.days)
+    assert affinity.newcomer_
+    assert affinity.newcomer_["popularity:creators"] > 0
+    again = affinity.embed_merchant(blocks={one.name: one.merchants[0] for one in blocks})
+    np.testing.assert_allclose(again, affinity.merchant_vectors_[0], atol=1e-4)
+    assert planted.right(scores(affinity), COLD_M, ALL_C) > 0.9
+
+
+def test_newcomers_are_asked_about_apart() -> None:
+    history = sp.csr_matrix(np.ones((30, 5), np.float32))
+    assert Lesson.with_newcomers(history, np.arange(30) < 10, seed=0) is None
+    lesson = Lesson.with_newcomers(history, np.ones(30, bool), seed=0)
+    assert lesson is not None
+    fresh = np.diff(lesson.before.indptr) == 0
+    assert fresh.sum() == 7
+    assert (np.diff(lesson.later.indptr) > 0).tolist() == fresh.tolist()
+    assert lesson.of_newcomers_mostly
+    assert not Lesson.of(history, history, seed=0).of_newcomers_mostly
+
+
+def test_a_creator_of_newcomers_is_embedded_as_if_they_were_known() -> None:
+    planted = Planted(seed=2)
+    affinity = Affinity(**SMALL).fit(
+        planted.met, [planted.telling(), planted.noise()], first_met=planted.days
+    )
+    history = sp.csr_matrix(
+        (np.ones(2, np.float32), ([0, 0], [0, GROUPS])), shape=(1, MERCHANTS)
+    )  # both of the first group, one of them without a history
+    best = np.argsort(-(affinity.merchant_vectors_ @ affinity.embed_creator(history=history)))
+    assert (planted.merchant_group[best[:5]] == 0).mean() >= 0.8

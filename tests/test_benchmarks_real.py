@@ -20,6 +20,10 @@ BMI = DATA / "bmi_brand_creator"
 needs_instagram = pytest.mark.skipif(
     not INSTAGRAM.is_dir(), reason=f"no {INSTAGRAM}; set ALLIANCE_DATA to the folder of data sets"
 )
+needs_matrices = pytest.mark.skipif(
+    not (DATA / "gowalla_m1").is_dir(),
+    reason=f"no {DATA / 'gowalla_m1'}; set ALLIANCE_DATA to the folder of data sets",
+)
 needs_bmi = pytest.mark.skipif(
     not BMI.is_dir(), reason=f"no {BMI}; set ALLIANCE_DATA to the folder of data sets"
 )
@@ -78,3 +82,48 @@ def test_bmi_ranks_brands_without_history_better_than_plain_cosines(
     assert read_market(tmp_path / "market").set_aside.empty
     assert served["MRR"] > plain["MRR"] + 0.03
     assert served["R@10"] > plain["R@10"] + 0.01
+
+
+@needs_matrices
+@pytest.mark.parametrize("benchmark", ["retrieval_sets"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "learnt", "asked", "askers"),
+    [
+        ("gowalla", 647_063, 163_065, 29_858),
+        ("lastfm", 42_135, 10_533, 1_858),
+        ("ml100k", 100_000 - 943, 943, 943),
+    ],
+)
+def test_matrices_are_cut_without_loss_or_overlap(
+    benchmark: ModuleType, tmp_path: Path, name: str, learnt: int, asked: int, askers: int
+) -> None:
+    source = benchmark.SOURCES[name]
+    split = next(source.splits(DATA / source.folder, tmp_path))
+    assert (split.history.nnz, split.asked.nnz) == (learnt, asked)
+    assert len(split.rows) == askers
+    assert split.history.multiply(split.asked).nnz == 0
+
+
+@needs_instagram
+@pytest.mark.parametrize("benchmark", ["retrieval_sets"], indirect=True)
+def test_the_instagram_set_asks_what_its_own_benchmark_asks(
+    benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "CUTS", (0.8,))
+    (split,) = benchmark.instagram_accounts(INSTAGRAM, tmp_path)
+    assert (len(split.rows), split.asked.nnz, split.asked.shape[1]) == (418, 1354, 1464)
+    assert split.history.multiply(split.asked).nnz == 0
+    assert (split.history[split.rows].getnnz(axis=1) > 0).all()
+
+
+@needs_bmi
+@pytest.mark.parametrize("benchmark", ["retrieval_sets"], indirect=True)
+def test_the_bmi_set_asks_about_every_brand_once_and_cold(
+    benchmark: ModuleType, tmp_path: Path
+) -> None:
+    splits = list(benchmark.bmi_brands(BMI, tmp_path))
+    assert sum(len(split.rows) for split in splits) == 286
+    assert sum(split.asked.nnz for split in splits) == len(benchmark.bmi.read_pairs(BMI))
+    for split in splits:
+        assert split.history[split.rows].nnz == 0
+        assert set(split.asked.nonzero()[1]) == set(split.among)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import typer.main
 
+from matching.errors import BadInput
 from pipelines import cli
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +60,7 @@ def test_version(capsys: CAPTURE) -> None:
         (["train", "x"], "alliance: Missing option '--bundle'; see alliance --help"),
         (["simulate", "x", "--size", "huge"], "Invalid value for '--size': 'huge' is not one of"),
         (["match", "b", "m", "-k", "0"], "alliance: Invalid value for '--k' / '-k': "),
+        (["match", "b", "m", "--variety", "2"], "Invalid value for '--variety': Input should be"),
         (["score", "b", "--out", "o", "--engine", "abacus"], "'abacus' is not"),
         (["check", "nowhere"], "alliance: nowhere: no such folder; expected a market"),
         (["train", "nowhere", "--bundle", "b"], "alliance: nowhere: no such folder"),
@@ -152,6 +154,17 @@ def test_match_prints_figures_reasons_and_what_is_short(tiny_bundle: Path, capsy
     assert re.search(r"Only \d creators? pass(es)?: creator_ids removed 148", out)
 
 
+def test_match_and_score_can_be_varied(tiny_bundle: Path, tmp_path: Path, capsys: CAPTURE) -> None:
+    asked = ["match", str(tiny_bundle), "m03", "--objective", "match"]
+    assert cli.run(asked) == 0
+    plain = capsys.readouterr().out
+    assert cli.run([*asked, "--variety", "0.8"]) == 0
+    assert plain != capsys.readouterr().out
+    arguments = ["score", str(tiny_bundle), "--out", "lists", "-k", "3", "--variety", "0.8"]
+    assert cli.run(arguments) == 0
+    assert '"variety": 0.8' in (tmp_path / "lists" / "manifest.json").read_text("utf-8")
+
+
 def test_match_leaves_out_what_the_market_does_not_tell(
     tmp_path: Path, tiny_folder: Path, capsys: CAPTURE
 ) -> None:
@@ -192,10 +205,40 @@ def test_evaluate_prints_tables_and_leaves_plots(
     assert cli.run(arguments) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
-    for expected in ("Ranking: ", "recall@5", "popularity", "audience alone", "inside_80"):
+    assert captured.out.startswith("Temporal split: ")
+    for expected in ("first 5", "popularity", "audience alone", "Served ahead by", "inside_80"):
         assert expected in captured.out
+    assert "served, variety 0.1" in captured.out
     assert "Tables and plots are in artifacts/evaluation" in captured.out
     assert (tmp_path / "artifacts" / "evaluation" / "recall.png").is_file()
+
+
+def test_evaluate_asks_as_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_folder: Path, capsys: CAPTURE
+) -> None:
+    # A bundle takes seconds to train; what is asked for is settled before.
+    asked: dict[str, object] = {}
+
+    def stop(_: object, **given: object) -> None:
+        asked.update(given)
+        raise BadInput("enough")
+
+    monkeypatch.setattr("pipelines.evaluate.evaluate_market", stop)
+    options = "--split cold-creators --direction merchants --share 0.3 --seed 4 --variety 0"
+    assert cli.run(["evaluate", str(tiny_folder), *options.split(), "--variety", "0.5"]) == 2
+    assert capsys.readouterr().err == "alliance: enough\n"
+    del asked["progress"]
+    assert asked == {
+        "split": "cold-creators",
+        "direction": "merchants",
+        "holdout_days": 30,
+        "share": 0.3,
+        "seed": 4,
+        "k": 20,
+        "variety": [0.0, 0.5],
+    }
+    assert cli.run(["evaluate", str(tiny_folder), "--split", "random"]) == 2
+    assert "'random' is not one of 'temporal'" in capsys.readouterr().err
 
 
 def test_score_says_what_lies_where(tiny_bundle: Path, capsys: CAPTURE) -> None:

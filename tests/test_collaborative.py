@@ -49,13 +49,13 @@ def test_a_market_without_any_cooperation_has_zero_factors() -> None:
     factors = CollaborativeFactors(factors=4, spectral=4).fit(sp.csr_matrix((3, 5)))
     assert not factors.merchant_factors_.any()
     assert factors.creator_factors_.shape[0] == 5
-    assert not factors.fold_in_merchants(sp.csr_matrix((2, 5))).any()
+    assert not factors.fold_in(sp.csr_matrix((2, 5))).any()
 
 
 def test_fold_in_of_a_known_merchant_ranks_as_its_factors_do() -> None:
     met = checkerboard(40)
     factors = CollaborativeFactors(factors=8, spectral=8).fit(met)
-    merchants = factors.fold_in_merchants(met[[6, 7]])
+    merchants = factors.fold_in(met[[6, 7]])
     creators = factors.fold_in_creators(met[:, [6, 7]].T.tocsr())
     spectral = factors.parts_["spectral"]
     np.testing.assert_allclose(
@@ -76,7 +76,7 @@ def test_fold_in_of_a_known_merchant_ranks_as_its_factors_do() -> None:
 
 def test_an_empty_row_folds_in_to_zeros() -> None:
     factors = CollaborativeFactors(factors=4, spectral=4).fit(checkerboard(10))
-    assert not factors.fold_in_merchants(sp.csr_matrix((2, 10))).any()
+    assert not factors.fold_in(sp.csr_matrix((2, 10))).any()
     assert not factors.fold_in_creators(sp.csr_matrix((1, 10))).any()
 
 
@@ -86,9 +86,7 @@ def test_state_restores_scores_and_fold_in() -> None:
     again = CollaborativeFactors.from_state(factors.state())
     assert again.get_params() == factors.get_params()
     np.testing.assert_array_equal(again.merchant_factors_, factors.merchant_factors_)
-    np.testing.assert_array_equal(
-        again.fold_in_merchants(met[:3]), factors.fold_in_merchants(met[:3])
-    )
+    np.testing.assert_array_equal(again.fold_in(met[:3]), factors.fold_in(met[:3]))
     np.testing.assert_array_equal(
         again.fold_in_creators(met[:3]), factors.fold_in_creators(met[:3])
     )
@@ -123,9 +121,34 @@ def test_weights_must_be_finite_and_not_negative(bad: float) -> None:
 
 def test_nothing_before_the_fit() -> None:
     with pytest.raises(NotFittedError):
-        CollaborativeFactors().fold_in_merchants(sp.csr_matrix((1, 3)))
+        CollaborativeFactors().fold_in(sp.csr_matrix((1, 3)))
     with pytest.raises(NotFittedError):
         SpectralFactors().fold_in_creators(sp.csr_matrix((1, 3)))
+
+
+def test_cut_to_their_width_they_rank_and_fold_in_as_before() -> None:
+    met = checkerboard(60)
+    wide = CollaborativeFactors(factors=6, spectral=6, seed=2).fit(met)
+    factors = CollaborativeFactors(factors=6, spectral=6, width=5, seed=2).fit(met)
+    assert factors.parts_ == {"blend": slice(0, 5)}
+    assert factors.creator_factors_.shape == (60, 5)
+    scores = [one.merchant_factors_ @ one.creator_factors_.T for one in (factors, wide)]
+    folded = [one.fold_in(met[:4]) @ one.creator_factors_.T for one in (factors, wide)]
+    for cut, whole in (scores, folded):
+        assert np.linalg.norm(cut - whole) < 0.1 * np.linalg.norm(whole)
+    again = CollaborativeFactors.from_state(factors.state())
+    np.testing.assert_array_equal(again.creator_factors_, factors.creator_factors_)
+    np.testing.assert_array_equal(again.fold_in(met[:4]), factors.fold_in(met[:4]))
+
+
+def test_either_kind_of_factors_can_be_left_out() -> None:
+    met = checkerboard(30)
+    for name, left_out in (("factors", "als"), ("spectral", "spectral")):
+        factors = CollaborativeFactors(**{"factors": 4, "spectral": 4, name: 0}).fit(met)
+        assert factors.parts_[left_out] in (slice(0, 0), slice(4, 4))
+        score = factors.merchant_factors_ @ factors.creator_factors_.T
+        score[met.toarray() > 0] = -np.inf
+        assert score.argmax(axis=1).tolist() == list(range(30))
 
 
 def test_quality_is_larger_and_can_be_overridden() -> None:
@@ -149,11 +172,11 @@ import hashlib
 import numpy as np, scipy.sparse as sp
 from models.collaborative import CollaborativeFactors
 met = sp.random(300, 200, density=0.05, random_state=5, dtype=np.float32).tocsr()
-factors = CollaborativeFactors(factors=16, spectral=16, seed=1, iterations=5).fit(met)
+factors = CollaborativeFactors(factors=16, spectral=16, width=24, seed=1).fit(met)
 index = faiss.IndexFlatIP(factors.creator_factors_.shape[1])
 index.add(factors.creator_factors_)
 digest = hashlib.sha256(factors.merchant_factors_.tobytes() + factors.creator_factors_.tobytes())
-digest.update(factors.fold_in_merchants(met[:5]).tobytes())
+digest.update(factors.fold_in(met[:5]).tobytes())
 print(digest.hexdigest(), "faiss" in sys.modules)
 """
 

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("models", "matching", "training", "pipelines")
-LOCKS = ("requirements.txt", "requirements-uv.txt")
+LOCKS = ("requirements.txt", "requirements-uv.txt", "requirements-bench.txt")
 #: The two files that may know of MLflow.
 TRACKERS = {"training/registry.py", "training/served_model.py"}
 

@@ -97,10 +97,14 @@ def _shared(approximate: bool) -> tuple[np.ndarray, CreatorIndex]:
     return _built[approximate]
 
 
-def test_one_query_or_many_give_the_same(vectors: np.ndarray, ivf: CreatorIndex) -> None:
-    together, scores = ivf.search(vectors[:40], 30)
+@pytest.mark.parametrize("kind", ["flat", "ivf"])
+def test_one_query_or_many_give_the_same(
+    kind: str, vectors: np.ndarray, request: pytest.FixtureRequest
+) -> None:
+    index: CreatorIndex = request.getfixturevalue(kind)
+    together, scores = index.search(vectors[:40], 30)
     for i in range(40):
-        alone, score = ivf.search(vectors[i : i + 1], 30)
+        alone, score = index.search(vectors[i : i + 1], 30)
         assert np.array_equal(alone[0], together[i])
         assert np.array_equal(score[0], scores[i])
 

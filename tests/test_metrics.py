@@ -72,46 +72,13 @@ def test_average_precision() -> None:
     )
 
 
-def test_exposure_coverage_gini() -> None:
-    lists = np.array([[0, 1], [0, 2], [0, -1]], dtype=np.int32)
-    assert metrics.exposure(lists, 4).tolist() == [3, 1, 1, 0]
-    assert metrics.coverage(lists, 4) == 3 / 4
-    # Sorted exposure 0, 1, 1, 3: weights -3, -1, 1, 3 over n × sum = 4 × 5.
-    assert metrics.gini(lists, 4) == pytest.approx((-3 * 0 - 1 * 1 + 1 * 1 + 3 * 3) / (4 * 5))
-    assert np.isnan(metrics.gini(np.array([[-1]], dtype=np.int32), 4))
-
-
-def test_novelty_in_bits() -> None:
-    popularity = np.array([6, 1, 1, 0])
-    lists = np.array([[0, 1], [3, -1]], dtype=np.int32)
-    expected = (LOG(8 / 6) + LOG(8 / 1) + LOG(8 / 1)) / 3
-    assert metrics.novelty(lists, popularity) == pytest.approx(expected)
-
-
-def test_popularity_lift() -> None:
-    history = sp.csr_matrix(np.array([[1, 0, 1], [1, 0, 0], [0, 0, 0]]))
-    # Partners per candidate: 2, 0, 1. The first worked with (2 + 1) / 2, is shown 0 and 2.
-    lists = np.array([[1, 0], [2, -1], [0, 1]], dtype=np.int32)
-    np.testing.assert_allclose(
-        metrics.popularity_lift(lists, history),
-        [(0 + 2) / 2 / ((2 + 1) / 2) - 1, 1 / 2 - 1, np.nan],
-    )
-
-
-def test_bootstrap_holds_the_mean_and_leaves_unknown_out() -> None:
-    values = np.array([0.0, 1.0, np.nan, 1.0, 0.0, 1.0])
-    low, high = metrics.bootstrap(values, seed=2)
-    assert low < 3 / 5 < high
-    assert metrics.bootstrap(values, seed=2) == (low, high)
-    assert metrics.bootstrap(np.full(4, 0.25)) == (0.25, 0.25)
-    assert np.isnan(metrics.bootstrap(np.array([np.nan]))).all()
-
-
-def test_bootstrap_narrows_with_the_level() -> None:
-    values = np.arange(50.0)
-    low, high = metrics.bootstrap(values, level=0.5)
-    wide = metrics.bootstrap(values, level=0.95)
-    assert wide[0] < low < high < wide[1]
+def test_median_rank_is_infinite_where_half_find_nothing() -> None:
+    # First hits at 1, 2 and nowhere; the fourth list has nothing to find.
+    assert metrics.median_rank(LISTS, RELEVANT) == 2
+    assert metrics.median_rank(LISTS[:2], RELEVANT[:2]) == (1 + 2) / 2
+    assert metrics.median_rank(LISTS[1:3], RELEVANT[1:3]) == np.inf
+    assert metrics.median_rank(LISTS[2:3], RELEVANT[2:3]) == np.inf
+    assert np.isnan(metrics.median_rank(LISTS[3:], RELEVANT[3:]))
 
 
 def test_lists_and_relevance_must_match() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -348,6 +350,25 @@ def test_merchants_for_is_the_mirror(plaza: Plaza, tiny_market: Market) -> None:
     same(plaza.merchants_for(creator, k=4, objective="match"), by_match.head(4))
 
 
+@pytest.mark.parametrize("objective", ["match", "gmv"])
+def test_merchants_that_are_named_are_ranked_exactly(plaza: Plaza, objective: str) -> None:
+    creator = str(plaza.creator_ids[3])
+    whole = plaza.merchants_for(creator, k=10_000, objective=objective)
+    named = [*plaza.merchant_ids[5:12][::-1], plaza.merchant_ids[5]]
+    found = plaza.merchants_for(creator, k=7, objective=objective, merchant_ids=named)
+    wanted = whole[whole["merchant_id"].isin(named)].reset_index(drop=True)
+    assert found["merchant_id"].tolist() == wanted["merchant_id"].tolist()
+    assert found["score"].tolist() == wanted["score"].tolist()
+    assert not found.attrs["shortfall"]
+    more = plaza.merchants_for(
+        creator, k=8, objective=objective, merchant_ids=named, exclude_worked_with=True
+    )
+    removed = more.attrs["shortfall"]
+    assert removed["merchant_ids"] == len(plaza.merchant_ids) - 7
+    assert removed["exclude_worked_with"] == 7 - len(more)
+    assert plaza.merchants_for(creator, merchant_ids=[]).empty
+
+
 def test_similar_creators(plaza: Plaza) -> None:
     one = str(plaza.creator_ids[0])
     frame = plaza.similar_creators(one, k=10)
@@ -432,6 +453,21 @@ def test_those_without_any_promotion_are_ranked_too(plaza: Plaza, tiny_market: M
         ),
         (lambda p, m: p.creators_for([m, m + "x"]), UnknownId, r"did you mean"),
         (lambda p, m: p.merchants_for("zzz"), UnknownId, "no table holds this creator: 'zzz'"),
+        (
+            lambda p, m: p.merchants_for(p.creator_ids[0], merchant_ids=[m, "zzz"]),
+            UnknownId,
+            "no table holds this merchant: 'zzz'",
+        ),
+        (
+            lambda p, m: p.merchants_for(p.creator_ids[0], merchant_ids=m),
+            BadInput,
+            r"merchant_ids: got 'm\d+', expected a list; write \['m\d+'\]",
+        ),
+        (
+            lambda p, m: p.merchants_for(p.creator_ids[0], merchant_ids=[m, 3]),
+            BadInput,
+            "merchant_ids: got 3 of type int, expected a text",
+        ),
         (lambda p, m: p.similar_creators("zzz"), UnknownId, "no table holds this creator: 'zzz'"),
         (lambda p, m: p.creators_for(m, product_id="x"), UnknownId, "holds this product: 'x'"),
         (lambda p, m: p.creators_for(m, k=0), BadInput, "k: got 0, expected a whole number from 1"),
@@ -525,6 +561,18 @@ def test_load_a_folder_a_text_and_a_uri(tiny_bundle: Path, plaza: Plaza, merchan
         Plaza.load("s3://bucket/bundle")
 
 
+def test_a_bundle_without_an_array_says_what_is_wrong(tiny_bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, folder)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    del manifest["files"]["usual_creator.npy"]
+    (folder / "usual_creator.npy").unlink()
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    words = r"holds no usual_creator\.npy, which serving needs; train again"
+    with pytest.raises(BundleError, match=words):
+        Plaza.load(folder)
+
+
 def test_a_space_that_knows_products_alone_is_passed_over(tmp_path: Path) -> None:
     days = pd.date_range("2026-01-01", periods=30, freq="D")
     rng = np.random.default_rng(0)
@@ -542,4 +590,6 @@ def test_a_space_that_knows_products_alone_is_passed_over(tmp_path: Path) -> Non
     market = read_market(write_market(tmp_path, promotions=promotions, embeddings=lonely))
     train_market(market, tmp_path / "bundle")
     plaza = Plaza.load(tmp_path / "bundle")
-    same(plaza.creators_for("m1", product_id="p1"), plaza.creators_for("m1"))
+    # Their vectors differ, but there is nobody to compare them with: history alone is left.
+    same(plaza.creators_for("m1", product_id="p1"), plaza.creators_for("m1", product_id="p2"))
+    assert len(plaza.creators_for("m1", product_id="p1")) == 4

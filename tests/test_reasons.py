@@ -163,6 +163,26 @@ def test_the_creators_own_words(evidence: Evidence) -> None:
     ]
 
 
+def test_a_stranger_is_told_of_the_partners_it_named(evidence: Evidence) -> None:
+    parts = contributions(audience=1.0, given__tone=0.9, collaborative=0.8)
+    partners = np.array([0], dtype=np.int32)
+    nobody = len(evidence.creators)
+    told = reasons.for_creator(evidence, nobody, np.array([1]), parts, partners)[0]
+    assert told == [
+        "Close by tone to your partners.",
+        "Works with 1 creator who also works for your partner Rose (m0).",
+    ]
+    wanted = np.full(2, NAN, np.float32)
+    nobody = len(evidence.merchants)
+    told = reasons.for_merchant(evidence, nobody, np.array([1]), parts, wanted, partners)[0]
+    assert told == [
+        "Close by tone to your partners.",
+        "Works for 2 merchants that also work with your partner Lin (c0).",
+    ]
+    alone = reasons.for_merchant(evidence, nobody, np.array([2]), parts, wanted)[0]
+    assert alone == ["Nothing in particular speaks for this creator."]
+
+
 def _without_merchant(history: History, merchant: int) -> History:
     state = dict(history.state())
     others = state["merchant"] != merchant

@@ -54,6 +54,7 @@ def test_parts_hold_the_plazas_lists(whole: Path, plaza: Plaza) -> None:
     assert manifest["parameters"] == {
         "k": 7,
         "objective": plaza.default_objective,
+        "variety": 0.0,
         "merchants_per_part": PER_PART,
     }
     one = plaza.creators_for(plaza.merchant_ids[3], k=7)
@@ -61,6 +62,16 @@ def test_parts_hold_the_plazas_lists(whole: Path, plaza: Plaza) -> None:
     assert mine["creator_id"].tolist() == one["creator_id"].tolist()
     assert mine["score"].tolist() == one["score"].tolist()
     assert [list(some) for some in mine["reasons"]] == one["reasons"].tolist()
+
+
+def test_varied_lists_are_the_plazas_too(tiny_bundle: Path, plaza: Plaza, tmp_path: Path) -> None:
+    manifest = score(str(tiny_bundle), tmp_path, k=7, variety=0.5, objective="match")
+    assert manifest["parameters"]["variety"] == 0.5
+    written = pd.read_parquet(tmp_path / "part-00000.parquet")
+    ids = plaza.merchant_ids.tolist()
+    lists = plaza.creators_for(ids, k=7, variety=0.5, objective="match")
+    assert written["creator_id"].tolist() == lists["creator_id"].tolist()
+    assert written["score"].tolist() == lists["score"].tolist()
 
 
 def test_unknown_numbers_are_null_not_nan(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -145,7 +156,9 @@ def test_a_damaged_part_is_written_again(whole: Path, tiny_bundle: Path, tmp_pat
     [
         ({"k": 8}, r"holds lists of another job \(parameters k: 7, .*this one k: 8"),
         ({"objective": "match"}, "holds lists of another job .*objective: match"),
+        ({"variety": 0.3}, "holds lists of another job .*variety: 0.0, .*this one .*variety: 0.3"),
         ({"k": 0}, "k: got 0, expected 1 or more"),
+        ({"variety": 2}, "variety: got 2, expected a number from 0"),
     ],
 )
 def test_jobs_are_not_mixed(

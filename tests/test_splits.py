@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from models.holdout import hold_out
-from training.splits import leave_last, merchant_folds, temporal_split
+from training.splits import cold_split, leave_last, merchant_folds, temporal_split
 
 
 @pytest.fixture
@@ -63,6 +63,34 @@ def test_an_only_partner_is_kept() -> None:
 def test_leave_last_refuses_other_columns(promotions: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="by is 'session_id'; expected 'merchant_id'"):
         leave_last(promotions, "session_id")
+
+
+@pytest.mark.parametrize("by", ["merchant_id", "creator_id"])
+def test_a_cold_split_takes_everything_of_a_seeded_share(promotions: pd.DataFrame, by: str) -> None:
+    everyone = np.unique(promotions[by])
+    earlier, cold = cold_split(promotions, by, everyone, share=0.3, seed=5)
+    assert cold[by].nunique() == round(0.3 * len(everyone))
+    assert not set(earlier[by]) & set(cold[by])
+    assert len(earlier) + len(cold) == len(promotions)
+    _, again = cold_split(
+        promotions.sample(frac=1, random_state=0), by, everyone, share=0.3, seed=5
+    )
+    assert set(again[by]) == set(cold[by])
+    _, other = cold_split(promotions, by, everyone, share=0.3, seed=6)
+    assert set(other[by]) != set(cold[by])
+
+
+def test_only_those_known_from_elsewhere_become_cold(promotions: pd.DataFrame) -> None:
+    _, cold = cold_split(promotions, "merchant_id", np.array(["m3", "m4", "x"]), share=0.01)
+    assert set(cold["merchant_id"]) in ({"m3"}, {"m4"})  # one at the least
+    _, nobody = cold_split(promotions, "merchant_id", np.array(["x"]), share=0.5)
+    assert nobody.empty
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5])
+def test_a_cold_share_is_some_but_not_all(promotions: pd.DataFrame, share: float) -> None:
+    with pytest.raises(ValueError, match=f"share is {share}; expected a share above 0 and below 1"):
+        cold_split(promotions, "merchant_id", np.array(["m1"]), share=share)
 
 
 def test_merchant_folds_ask_about_every_row_once_and_from_nothing(promotions: pd.DataFrame) -> None:

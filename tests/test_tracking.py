@@ -12,8 +12,8 @@ import pytest
 
 from matching import Plaza
 from matching.errors import BadInput, BundleError
-from training.backtest import Holdout
-from training.evaluate import evaluate_market
+from training.evaluation import Evaluation
+from training.holdouts import last_days
 from training.market import Market
 from training.registry import CHAMPION, MODEL, Registry, open_registry
 from training.tracking import (
@@ -54,8 +54,16 @@ def champion(registry: Registry) -> str:
 
 
 def test_a_training_is_one_run_with_everything_in_it(
-    uri: str, tiny_market: Market, tmp_path: Path
+    uri: str,
+    tiny_market: Market,
+    past_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # The bundle of the backtest is there already.
+    monkeypatch.setattr(
+        "training.evaluate.train_market", lambda _, to, **__: shutil.copytree(past_bundle, to)
+    )
     stages: list[str] = []
     done = train_tracked(
         tiny_market, tmp_path / "bundle", experiment="first", progress=stages.append
@@ -75,6 +83,8 @@ def test_a_training_is_one_run_with_everything_in_it(
         assert run.data.params["seed"] == "0"
         assert run.data.metrics[METRIC] > 0
         assert len(run.data.tags["holdout_fingerprint"]) == 64
+        assert run.data.params["holdout_fingerprint"] == run.data.tags["holdout_fingerprint"]
+        assert (run.data.params["split"], run.data.params["holdout_days"]) == ("temporal", "30")
         logged = {one.path for one in registry.client.list_artifacts(done.run_id)}
         assert logged == {"bundle", "evaluation"}
         plots = {one.path for one in registry.client.list_artifacts(done.run_id, "evaluation")}
@@ -104,7 +114,7 @@ def test_a_training_is_one_run_with_everything_in_it(
 def test_the_alias_moves_only_to_the_better_on_the_same_holdout(
     uri: str, tiny_market: Market, tiny_bundle: Path
 ) -> None:
-    held = Holdout.of(tiny_market, 30)
+    held = last_days(tiny_market, 30)
     same = {"as_of": held.as_of.isoformat(), "holdout_fingerprint": held.fingerprint}
     with open_registry() as registry:
         first = register(registry, tiny_bundle, **same, **{METRIC: "0.2"})
@@ -125,7 +135,7 @@ def test_the_alias_moves_only_to_the_better_on_the_same_holdout(
         assert champion(registry) == better
 
         # Another holdout, which the champion was partly trained on.
-        other = Holdout.of(tiny_market, 60)
+        other = last_days(tiny_market, 60)
         assert _settle(registry, tie, other, 0.9) == (
             False,
             f"@champion stays with version 3, which was trained on later days than "
@@ -141,7 +151,7 @@ def test_the_alias_moves_only_to_the_better_on_the_same_holdout(
 def test_an_older_champion_is_measured_again(
     uri: str, tiny_market: Market, tiny_bundle: Path
 ) -> None:
-    held = Holdout.of(tiny_market, 30)
+    held = last_days(tiny_market, 30)
     with open_registry() as registry:
         # Said to be older than it is; what counts here is that its own lists are judged.
         old = register(registry, tiny_bundle, as_of=held.cut.isoformat())
@@ -160,7 +170,7 @@ def test_an_older_champion_is_measured_again(
 def test_a_champion_that_was_never_measured_gives_way(
     uri: str, tiny_market: Market, tiny_bundle: Path
 ) -> None:
-    held = Holdout.of(tiny_market, 30)
+    held = last_days(tiny_market, 30)
     with open_registry() as registry:
         first = register(registry, tiny_bundle)
         told = f"the first, though not measured (too short), so it is @{CHAMPION}"
@@ -172,22 +182,43 @@ def test_a_champion_that_was_never_measured_gives_way(
 
 
 def test_a_market_too_short_to_be_held_out_is_trained_all_the_same(
-    uri: str, tiny_market: Market, tmp_path: Path
+    uri: str,
+    tiny_market: Market,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(
+        "training.tracking.train_market", lambda _, to, **__: shutil.copytree(tiny_bundle, to)
+    )
     done = train_tracked(tiny_market, tmp_path / "bundle", holdout_days=5000)
     assert done.is_champion
     with open_registry() as registry:
         assert METRIC not in registry.client.get_run(done.run_id).data.metrics
 
 
-def test_an_evaluation_is_a_run_of_its_own(uri: str, tiny_market: Market) -> None:
-    evaluation = evaluate_market(tiny_market, k=5)
+def test_an_evaluation_is_a_run_of_its_own(
+    uri: str, evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.registry.save_plots", lambda *_: None)
     run_id = track_evaluation(evaluation, experiment="evaluations")
     with open_registry() as registry:
         run = registry.client.get_run(run_id)
-        assert run.data.metrics["popularity_recall_at_5"] == pytest.approx(
-            evaluation.metrics["popularity_recall_at_5"]
-        )
+        for name in ("recall_at_10", "popularity_recall_at_10", "ahead_of_EASE_ndcg_at_10_p_holm"):
+            assert run.data.metrics[name] == pytest.approx(evaluation.metrics[name])
+        assert run.data.metrics.keys() == evaluation.metrics.keys()
+        # What was asked: as parameters, as tags to filter by, and as the dataset of the run.
+        assert run.data.params == {name: str(one) for name, one in evaluation.params.items()}
+        assert run.data.params["holdout_days"] == "30"
+        same = evaluation.holdout.fingerprint
+        told = {name: run.data.tags[name] for name in ("holdout_fingerprint", "split", "synthetic")}
+        assert told == {"holdout_fingerprint": same, "split": "temporal", "synthetic": "True"}
+        [dataset] = run.inputs.dataset_inputs
+        assert dataset.dataset.name == "temporal, creators"
+        assert dataset.dataset.digest == same[:36]
+        logged = {one.path for one in registry.client.list_artifacts(run_id, "evaluation")}
+    for name in ("ranking.csv", "ahead.csv", "askers.csv", "recall_curve.csv"):
+        assert f"evaluation/{name}" in logged
 
 
 def test_an_error_marks_the_run_failed(uri: str) -> None:

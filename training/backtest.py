@@ -1,163 +1,186 @@
-"""What is held out of a market's last days, and what a plaza would have served for them."""
+"""A question to a model: what is held out of a market, and the market as it was without it."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from matching import Plaza
 from matching.errors import BadInput
 from models.vocabulary import Rows, Vocabulary
 from training.entities import Entities
 from training.market import Market
+from training.meetings import pairs_matrix
+
+#: Who is asked for: by merchants, or by creators.
+DIRECTIONS = ("creators", "merchants")
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """The last days of a market, and the market as it was before them.
+    """What is held out of a market, and the market without it; :mod:`training.holdouts` makes it.
 
-    Rows are those of the vocabularies of the past: a creator that appeared later could not have
-    been served, by nobody, and is asked of nobody.
+    Askers and candidates are merchants and creators, or the other way round, as ``direction`` says.
+    Rows and columns are those of the vocabularies of the past: who appeared later could not have
+    been served, by nobody, and is asked of nobody. Where the newcomers of a cold split are asked
+    for, they alone compete: they alone can be right, and against those with a past whatever knows
+    popularity would never name one of them.
 
     Attributes
     ----------
-    days : int
-    cut, as_of : Timestamp
-        The holdout is what happened after the one, up to the other.
+    split : str
+        One of :data:`training.holdouts.SPLITS`.
+    direction : {"creators", "merchants"}
+        Who is asked for.
+    how : dict
+        What the split was made by: ``days``, or ``share`` and ``seed``.
+    as_of : Timestamp
+        The end of what is held out.
     past : Market
-        As known at ``cut``.
+        All that may be learnt from; known up to :attr:`cut`.
     ids : Entities
         Of the past.
     later : DataFrame
-        Promotions of the holdout.
-    met : int8 csr matrix of ones (merchants × creators)
-        Pairs that had worked together by the cut.
-    found : int8 csr matrix of ones (merchants × creators)
-        Pairs that worked together for the first time in the holdout.
+        The promotions held out, of whomever.
+    met : int8 csr matrix of ones (askers × candidates)
+        Pairs that had worked together in the past.
+    found : int8 csr matrix of ones (askers × candidates)
+        Pairs that worked together in what is held out, and not in the past.
+    among : int32 array
+        Columns that compete, in row order: those with a past and without, or the newcomers alone.
     """
 
-    days: int
-    cut: pd.Timestamp
+    split: str
+    direction: str
+    how: Mapping[str, Any]
     as_of: pd.Timestamp
     past: Market
     ids: Entities
     later: pd.DataFrame
     met: sparse.csr_matrix
     found: sparse.csr_matrix
+    among: Rows
 
     @classmethod
-    def of(cls, market: Market, days: int) -> Self:
-        """Cut the last days off a market.
+    def of(
+        cls,
+        split: str,
+        direction: str,
+        how: Mapping[str, Any],
+        *,
+        as_of: pd.Timestamp,
+        past: Market,
+        later: pd.DataFrame,
+        among: npt.NDArray[Any] | None = None,
+    ) -> Self | None:
+        """Ask who of ``later`` will be found from the past; None where there is nobody to find.
+
+        Parameters
+        ----------
+        split, direction, how, as_of, past, later
+            As the attributes.
+        among : array of str, optional
+            Ids of the candidates that compete; all where not given.
 
         Raises
         ------
         BadInput
-            When no promotion is older than that, or no known merchant met a new known creator.
+            When there is no such direction.
         """
-        times = market.table("promotions")["occurred_at"]
-        # A market may be known up to a day on which nothing has happened for long.
-        end = min(market.as_of, times.max())
-        cut = end - pd.Timedelta(days=days)
-        if not (times <= cut).any():
-            raise BadInput(
-                f"holdout of {days} days: the first promotion is of {times.min():%Y-%m-%d}, the "
-                f"last of {end:%Y-%m-%d}; hold out fewer days"
-            )
-        past = market.before(cut)
-        later = market.table("promotions")[(times > cut).to_numpy()].reset_index(drop=True)
+        if direction not in DIRECTIONS:
+            raise BadInput(f"direction is {direction!r}; expected creators or merchants")
+        later = later.reset_index(drop=True)
         ids = Entities.of(past)
         met = pairs_matrix(past.table("promotions"), ids.merchants, ids.creators)
         found = pairs_matrix(later, ids.merchants, ids.creators)
         found = (found - found.multiply(met)).tocsr()
         found.eliminate_zeros()
         if not found.nnz:
-            raise BadInput(
-                f"holdout of {days} days: no merchant met a new creator after {cut:%Y-%m-%d}; "
-                "hold out more days"
-            )
-        return cls(days, cut, end, past, ids, later, met, found)
+            return None
+        if direction == "merchants":
+            met, found = met.T.tocsr(), found.T.tocsr()
+        candidates = ids.creators if direction == "creators" else ids.merchants
+        everybody = np.arange(len(candidates), dtype=np.int32)
+        competing = everybody if among is None else np.unique(candidates.find(among)[0])
+        return cls(split, direction, how, as_of, past, ids, later, met, found, competing)
 
     @property
-    def merchants(self) -> Rows:
-        """Rows of the merchants that met somebody new."""
+    def cut(self) -> pd.Timestamp:
+        """Nothing later than this is in the past."""
+        return self.past.as_of
+
+    @property
+    def askers(self) -> Rows:
+        """Rows of the askers that have somebody to find."""
         return np.flatnonzero(np.diff(self.found.indptr)).astype(np.int32)
+
+    @property
+    def asking(self) -> Vocabulary:
+        """Ids of the rows."""
+        return self.ids.merchants if self.direction == "creators" else self.ids.creators
+
+    @property
+    def candidates(self) -> Vocabulary:
+        """Ids of the columns."""
+        return self.ids.creators if self.direction == "creators" else self.ids.merchants
+
+    def places(self, lists: Rows) -> Rows:
+        """Lists of columns as lists of places in :attr:`among`; -1 stays where one has ended."""
+        places = np.full(len(self.candidates) + 1, -1, dtype=np.int32)
+        places[self.among] = np.arange(len(self.among), dtype=np.int32)
+        return places[lists]
+
+    @property
+    def newcomers_compete(self) -> bool:
+        """Whether those asked for are the cold ones themselves, and nobody else competes."""
+        return self.split == f"cold-{self.direction}"
+
+    def known_to(self, as_of: pd.Timestamp) -> bool:
+        """Whether what was trained on this market up to a moment may have seen the answers."""
+        return self.split != "temporal" or as_of > self.cut
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the cut and of every new pair: the same for the same question."""
         pairs = self.found.tocoo()
-        merchants, creators = self.ids.merchants.ids[pairs.row], self.ids.creators.ids[pairs.col]
-        lines = sorted(f"{one}\t{other}" for one, other in zip(merchants, creators, strict=True))
-        return hashlib.sha256("\n".join([self.cut.isoformat(), *lines]).encode()).hexdigest()
+        askers, candidates = self.asking.ids[pairs.row], self.candidates.ids[pairs.col]
+        lines = sorted(f"{one}\t{other}" for one, other in zip(askers, candidates, strict=True))
+        # The usual question has no name in it, as before there were others: what was measured
+        # then can be compared with what is measured now.
+        usual = (self.split, self.direction) == ("temporal", "creators")
+        name = [] if usual else [f"{self.split} {self.direction}"]
+        return hashlib.sha256("\n".join([*name, self.cut.isoformat(), *lines]).encode()).hexdigest()
 
+    @property
+    def told(self) -> str:
+        """The question in words."""
+        who = "merchants" if self.direction == "creators" else "creators"
+        asking, pairs = f"{len(self.askers):,} {who}", f"{self.found.nnz:,} pairs"
+        asked = f"{asking} ask for {self.direction}; {pairs}"
+        if self.split == "temporal":
+            return f"{asked} met first from {self.cut:%Y-%m-%d} to {self.as_of:%Y-%m-%d}"
+        if self.split == "leave-last":
+            return f"{asked} are held out, of each the last partner"
+        which = f"{100 * self.how['share']:g} % by seed {self.how['seed']}"
+        if self.newcomers_compete:
+            among = f"{len(self.among):,} {self.direction} without a past"
+            return f"{asking} ask which of the {among} ({which}); {pairs} to find"
+        return f"{asking} without a past ({which}) ask for {self.direction}; {pairs} to find"
 
-def served_lists(plaza: Plaza, holdout: Holdout, k: int, objective: str = "match") -> Rows:
-    """Rank new partners for every merchant of a holdout, as the plaza serves them.
-
-    Parameters
-    ----------
-    plaza : Plaza
-        Trained on nothing after the cut; it may be older, and not know everybody.
-
-    Returns
-    -------
-    int32 array of shape (number of merchants, k)
-        Rows of creators, best first; -1 where a list has ended.
-    """
-    rows = holdout.merchants
-    served = np.full((len(rows), k), -1, dtype=np.int32)
-    known = np.isin(holdout.ids.merchants.ids[rows], plaza.merchant_ids)
-    if not known.any():
-        return served
-    # An older plaza does not know the latest partners: room for them, who are then passed over.
-    older = pd.Timestamp(plaza.manifest["as_of"]) < holdout.cut
-    room = int(np.diff(holdout.met.indptr).max()) if older else 0
-    lists = plaza.creators_for(
-        holdout.ids.merchants.ids[rows[known]].tolist(),
-        k=k + room,
-        objective=objective,
-        exclude_worked_with=True,
-    )
-    creators, there = holdout.ids.creators.find(lists["creator_id"])
-    merchants, _ = holdout.ids.merchants.find(lists["merchant_id"][there])
-    new = np.asarray(holdout.met[merchants, creators]).ravel() == 0
-    merchants, creators = merchants[new], creators[new]
-    place = pd.Series(merchants).groupby(merchants).cumcount().to_numpy()
-    first = place < k
-    served[np.searchsorted(rows, merchants[first]), place[first]] = creators[first]
-    return served
-
-
-def pairs_matrix(
-    promotions: pd.DataFrame, merchants: Vocabulary, creators: Vocabulary
-) -> sparse.csr_matrix:
-    """Which pairs have worked together; unknown ids are passed over.
-
-    Parameters
-    ----------
-    promotions : DataFrame
-        With ``merchant_id`` and ``creator_id``.
-    merchants, creators : Vocabulary
-
-    Returns
-    -------
-    int8 csr_matrix of ones, of shape (n_merchants, n_creators)
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"merchant_id": ["m1", "m1", "m9"], "creator_id": ["c2", "c2", "c1"]})
-    >>> pairs_matrix(rows, Vocabulary.of(["m1"]), Vocabulary.of(["c1", "c2"])).toarray().tolist()
-    [[0, 1]]
-    """
-    pairs = promotions[["merchant_id", "creator_id"]].drop_duplicates()
-    rows, row_known = merchants.find(pairs["merchant_id"])
-    columns, column_known = creators.find(pairs["creator_id"])
-    both = row_known & column_known
-    cells = (rows[both[row_known]], columns[both[column_known]])
-    shape = (len(merchants), len(creators))
-    return sparse.csr_matrix((np.ones(both.sum(), np.int8), cells), shape=shape)
+    @property
+    def params(self) -> dict[str, Any]:
+        """What tells this question from others, by the names that runs are filtered by."""
+        names = {"days": "holdout_days", "share": "share", "seed": "split_seed"}
+        return {
+            "split": self.split,
+            "direction": self.direction,
+            **{names[name]: value for name, value in self.how.items()},
+            "cut": self.cut.isoformat(),
+            "holdout_fingerprint": self.fingerprint,
+        }

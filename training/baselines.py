@@ -1,36 +1,19 @@
-"""Baselines: what a ranking has to beat, each fitted in a line and honest about its reach.
+"""Baselines that know who worked with whom and nothing else; scorers as in :mod:`training.scoring`.
 
-Every baseline learns from a matrix of who asks (rows) and who is asked for (columns) and scores
-all columns for some rows. Merchants asking for creators give the matrix as it is, creators asking
-for merchants its transpose.
+Of who has no past they know nothing, whether it asks or is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
+from implicit.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from models.blocks import Vectors
-from models.collaborative import CollaborativeFactors
 from models.vocabulary import Rows
-from models.whitening import unit
-
-Scores = npt.NDArray[np.float32]
-
-
-class Scorer(Protocol):
-    """Scores all candidates for some askers."""
-
-    def fit(self, history: sp.csr_matrix) -> Self:
-        """Learn from a matrix of shape (n_askers, n_candidates)."""
-
-    def score(self, rows: Rows) -> Scores:
-        """Scores of all candidates; float32 of shape (len(rows), n_candidates)."""
+from training.scoring import Scores, ones_of
 
 
 class Popularity:
@@ -60,7 +43,7 @@ class ItemNeighbours:
 
     def fit(self, history: sp.csr_matrix) -> Self:
         """Cosine between the columns, without the diagonal."""
-        self._met = _ones(history)
+        self._met = ones_of(history)
         together = (self._met.T @ self._met).tocoo()
         norm = np.sqrt(self._met.getnnz(axis=0).astype(np.float64))
         cosine = together.data / (norm[together.row] * norm[together.col] + self.shrink)
@@ -107,7 +90,7 @@ class Ease:
                 f"EASE over {history.shape[1]} candidates, limit {self.limit}; "
                 "its matrix would be dense, use another baseline"
             )
-        self._met = _ones(history)
+        self._met = ones_of(history)
         gram = (self._met.T @ self._met).toarray().astype(np.float64)
         with threadpool_limits(1, user_api="blas"):  # the same bits whatever the thread count
             inverse = np.linalg.inv(gram + self.penalty * np.eye(len(gram)))
@@ -127,94 +110,53 @@ class ImplicitAls:
 
     Parameters
     ----------
-    factors, seed : int
+    factors, iterations, seed : int
+    regularization : float
+        Pull of every factor towards zero.
+    alpha : float
+        How much surer a cooperation is than a pair that never met.
+
+    References
+    ----------
+    Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
     """
 
-    def __init__(self, factors: int = 64, seed: int = 0) -> None:
+    def __init__(
+        self,
+        factors: int = 64,
+        seed: int = 0,
+        *,
+        regularization: float = 5.0,
+        alpha: float = 40.0,
+        iterations: int = 15,
+    ) -> None:
         self.factors = factors
         self.seed = seed
+        self.regularization = regularization
+        self.alpha = alpha
+        self.iterations = iterations
 
     def fit(self, history: sp.csr_matrix) -> Self:
         """Learn the factors."""
-        model = CollaborativeFactors(factors=self.factors, spectral=1, seed=self.seed).fit(history)
-        als = model.parts_["als"]
-        self._askers = model.merchant_factors_[:, als]
-        self._candidates = model.creator_factors_[:, als]
+        met = ones_of(history)
+        with threadpool_limits(1, user_api="blas"):  # the same bits whatever the thread count
+            model = AlternatingLeastSquares(
+                factors=self.factors,
+                regularization=self.regularization,
+                alpha=self.alpha,
+                iterations=self.iterations,
+                random_state=self.seed,
+                use_gpu=False,
+                num_threads=1,  # threads cost more than they save on the grids of small markets
+            )
+            model.fit(met, show_progress=False)
+        self._askers, self._candidates = model.user_factors, model.item_factors
+        # Conjugate gradients leave traces of the random start where there is nothing to fit.
+        self._askers[met.getnnz(axis=1) == 0] = 0.0
+        self._candidates[met.getnnz(axis=0) == 0] = 0.0
         return self
 
     def score(self, rows: Rows) -> Scores:
         """Inner products."""
-        return self._askers[rows] @ self._candidates.T
-
-
-class AudienceAlone:
-    """Likeness of audiences, with no more of the history than it must have.
-
-    The sum of cosines over the spaces; an entity that a space does not know takes the mean place of
-    its partners there.
-
-    Parameters
-    ----------
-    spaces : sequence of (askers, candidates)
-        Vectors of length one, zeros where unknown; float32 of shape (n_…, d).
-    """
-
-    def __init__(self, spaces: Sequence[tuple[Vectors, Vectors]]) -> None:
-        self.spaces = spaces
-
-    def fit(self, history: sp.csr_matrix) -> Self:
-        """Place those that are not placed by themselves."""
-        met = _ones(history)
-        self._placed = [
-            (_lend(askers, met, candidates), _lend(candidates, met.T.tocsr(), askers))
-            for askers, candidates in self.spaces
-        ]
-        return self
-
-    def score(self, rows: Rows) -> Scores:
-        """Sum of cosines over the spaces."""
-        scores: Scores = np.sum([own[rows] @ other.T for own, other in self._placed], axis=0)
+        scores: Scores = self._askers[rows] @ self._candidates.T
         return scores
-
-
-def _lend(own: Vectors, met: sp.csr_matrix, partners: Vectors) -> Vectors:
-    known = np.any(own != 0, axis=1)
-    lent: Vectors = np.where(known[:, None], own, unit(met @ partners))
-    return lent
-
-
-def ranked(scores: Scores, met: sp.csr_matrix, k: int) -> Rows:
-    """Lists from scores, without those already met.
-
-    Parameters
-    ----------
-    scores : float array of shape (n, n_candidates)
-        Minus infinity rules a candidate out.
-    met : csr_matrix of shape (n, n_candidates)
-        Pairs to be left out.
-    k : int
-
-    Returns
-    -------
-    int32 array of shape (n, k)
-        Best first, ties by row number; -1 where the candidates have run out.
-
-    Examples
-    --------
-    >>> met = sp.csr_matrix(np.array([[0, 0, 1]]))
-    >>> ranked(np.array([[0.1, 0.5, 0.9]], dtype=np.float32), met, k=3).tolist()
-    [[1, 0, -1]]
-    """
-    open_scores = np.where(met.toarray() != 0, -np.inf, scores)
-    order = np.argsort(-open_scores, axis=1, kind="stable")[:, :k].astype(np.int32)
-    kept = np.take_along_axis(open_scores, order, axis=1) > -np.inf
-    lists = np.full((len(scores), k), -1, dtype=np.int32)
-    lists[:, : order.shape[1]] = np.where(kept, order, -1)
-    return lists
-
-
-def _ones(history: sp.csr_matrix) -> sp.csr_matrix:
-    met = sp.csr_matrix(history, dtype=np.float32, copy=True)
-    met.eliminate_zeros()
-    met.data[:] = 1.0
-    return met

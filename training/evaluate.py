@@ -1,136 +1,91 @@
-"""A backtest of what is served: train on the past, rank, and see what the later days brought."""
+"""Evaluation of what is served: learn from the past, rank, and see who was held out."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from matching import Plaza
 from matching.bundle import Bundle
 from matching.learnt import Learnt
-from models.vocabulary import Rows
-from training import metrics
-from training.accuracy import Accuracy, check_predictions
-from training.backtest import Holdout, served_lists
-from training.baselines import (
-    AudienceAlone,
-    ImplicitAls,
-    ItemNeighbours,
-    Popularity,
-    Scorer,
-    ranked,
-)
+from training import judgement
+from training.accuracy import check_predictions
+from training.backtest import Holdout
+from training.contest import Baselines, spaces
+from training.evaluation import Evaluation
 from training.fit import Settings, train_market
+from training.holdouts import hold_out
 from training.market import Market
+from training.served import SERVED, served_lists, served_methods
 
-#: How the served lists are called in tables: ranked by affinity, and by the bundle's default.
-SERVED = "served"
-#: Merchants whose scores of all creators are held at once.
-_ROWS = 256
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a backtest found.
-
-    Attributes
-    ----------
-    holdout : Holdout
-    k : int
-        Length of the lists judged.
-    ranking : DataFrame
-        One row per method: recall with its bootstrap interval, NDCG, MRR, MAP, hit rate, the share
-        of creators that any list names, and the Gini coefficient of how often they are named.
-    accuracy : Accuracy
-        Predictions against what the promotions of the holdout brought.
-    """
-
-    holdout: Holdout
-    k: int
-    ranking: pd.DataFrame
-    accuracy: Accuracy
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Figures by name, those of the served lists without a prefix; unknown ones left out."""
-        found: dict[str, float] = {}
-        for row in self.ranking.to_dict("records"):
-            method = str(row.pop("method"))
-            prefix = "" if method == SERVED else f"{method.replace(' ', '_')}_"
-            found |= {f"{prefix}{name}": float(one) for name, one in row.items()}
-        for row in self.accuracy.intervals.to_dict("records"):
-            if row["tier"] == "all":
-                for name in ("inside_80", "predicted_over_observed"):
-                    found[f"{row['what']}_{name}"] = float(row[name])
-        return {name: one for name, one in found.items() if one == one}
-
-    @property
-    def synthetic(self) -> bool:
-        """Whether the market was simulated, so that no figure says anything of a real one."""
-        return self.holdout.past.synthetic
-
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """Everything as tables under their titles."""
-        marked = "; synthetic market" if self.synthetic else ""
-        held = self.holdout
-        asked = (
-            f"{len(held.merchants)} merchants and the {held.found.nnz} creators they met for the "
-            f"first time from {held.cut:%Y-%m-%d} to {held.as_of:%Y-%m-%d}"
-        )
-        return {
-            f"Ranking: {asked}{marked}": self._ranking_in_print(),
-            f"Promotions inside their 80 % interval{marked}": self.accuracy.intervals,
-            f"Conversion, predicted and observed{marked}": self.accuracy.reliability,
-        }
-
-    def _ranking_in_print(self) -> pd.DataFrame:
-        """The ranking with the interval of recall in one cell."""
-        name = f"recall_at_{self.k}"
-        ends = [self.ranking[f"{name}_{end}"].map("{:.3f}".format) for end in ("low", "high")]
-        made = self.ranking.drop(columns=[f"{name}_low", f"{name}_high"])
-        made.insert(2, "95 %", ends[0] + "–" + ends[1])
-        return made.rename(columns=lambda one: str(one).replace("_at_", "@").replace("_", " "))
-
-    def save(self, folder: Path) -> None:
-        """Write the tables as CSV."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.ranking.to_csv(folder / "ranking.csv", index=False)
-        self.accuracy.intervals.to_csv(folder / "intervals.csv", index=False)
-        self.accuracy.reliability.to_csv(folder / "reliability.csv", index=False)
+#: Re-ranked for variety by this much, beside the lists as they are.
+VARIETY = (0.1, 0.3)
 
 
 def evaluate_market(
     market: Market,
     *,
+    split: str = "temporal",
+    direction: str = "creators",
     holdout_days: int = 30,
+    share: float = 0.2,
+    seed: int = 0,
     k: int = 20,
+    variety: Sequence[float] = VARIETY,
     settings: Settings | None = None,
     workdir: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
-    """Train on all but the last days and judge what is served for them, beside baselines.
+    """Train on what a split leaves and judge what is served, beside baselines.
 
-    Every merchant that met somebody new in the holdout is asked for new partners; all methods
-    choose among the same creators, those known at the cut.
+    Every asker with somebody to find is asked for new partners. All methods choose among the same
+    candidates, never a sample: all that the past knows or, where the newcomers of a cold split are
+    asked for, all of these.
 
     Parameters
     ----------
+    market : Market
+    split : {"temporal", "leave-last", "cold-merchants", "cold-creators"}
+        See :mod:`training.holdouts`.
+    direction : {"creators", "merchants"}
+        Who is asked for: creators by merchants, or merchants by creators.
+    holdout_days : int
+        Days held out by ``temporal``.
+    share, seed : float in (0, 1), int
+        How many a cold split holds out, and who.
+    k : int
+        Length of the lists judged.
+    variety : sequence of float in [0, 1]
+        The served lists once more with each of these; see :meth:`matching.Plaza.creators_for`.
+    settings : Settings, optional
+        Of the training.
     workdir : Path, optional
         Where the bundle of the past is written; a temporary folder where not given.
+    progress : callable, optional
+        Told the name of each stage as it begins.
 
     Raises
     ------
     BadInput
-        When the holdout leaves nothing to train on, or holds nothing to find.
+        When the split leaves nothing to train on, or holds nothing to find.
+
+    Examples
+    --------
+    With a folder of tables, in a notebook::
+
+        market = read_market("artifacts/market")
+        cold = evaluate_market(market, split="cold-merchants", share=0.2, seed=1)
+        cold.ranking, cold.ahead, cold.askers
     """
+    progress("holding out")
     return backtest(
-        Holdout.of(market, holdout_days),
+        hold_out(market, split, direction, days=holdout_days, share=share, seed=seed),
         k=k,
+        depth=max(k, judgement.DEPTH),
+        variety=variety,
         settings=settings,
         baselines=True,
         workdir=workdir,
@@ -142,17 +97,24 @@ def backtest(
     holdout: Holdout,
     *,
     k: int = 20,
+    depth: int | None = None,
+    variety: Sequence[float] = (),
     settings: Settings | None = None,
     baselines: bool = False,
     workdir: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
-    """Judge what is served for one holdout; as :func:`evaluate_market`."""
+    """Judge what is served for one holdout; as :func:`evaluate_market`.
+
+    ``depth`` is how long the lists are ranked, where that is longer than the ``k`` judged.
+    """
     if workdir is None:
         with tempfile.TemporaryDirectory() as folder:
             return backtest(
                 holdout,
                 k=k,
+                depth=depth,
+                variety=variety,
                 settings=settings,
                 baselines=baselines,
                 workdir=Path(folder),
@@ -164,73 +126,45 @@ def backtest(
     )
     progress("backtest, ranking")
     opened = Bundle.open(bundle)
-    plaza = Plaza(opened)
-    lists = {SERVED: served_lists(plaza, holdout, k)}
-    if plaza.default_objective != "match":
-        name = f"{SERVED} by {plaza.default_objective}"
-        lists[name] = served_lists(plaza, holdout, k, plaza.default_objective)
-    learnt = Learnt.read(opened)
+    plaza, learnt = Plaza(opened), Learnt.read(opened)
+    depth = max(k, depth or k)
+    lists = served_methods(plaza, holdout, depth, variety)
+    contest = Baselines({}, pd.DataFrame(), [])
     if baselines:
         progress("backtest, baselines")
-        lists |= baseline_lists(learnt, holdout, k)
+        contest = Baselines.of(holdout, learnt.blocks, depth, by=k)
+        lists |= contest.lists
+    progress("backtest, figures")
+    figures = {name: judgement.per_asker(rows, holdout, k) for name, rows in lists.items()}
+    audiences = [candidates for _, candidates in spaces(holdout, learnt.blocks).values()]
+    ranking = {
+        name: judgement.overall(rows, figures[name], holdout, k, audiences)
+        for name, rows in lists.items()
+    }
+    curves = {name: judgement.recall_curve(rows, holdout) for name, rows in lists.items()}
     progress("backtest, predictions")
     return Evaluation(
         holdout,
         k,
-        pd.DataFrame([{"method": name, **judge(rows, holdout, k)} for name, rows in lists.items()]),
-        check_predictions(plaza, holdout, learnt.outcomes.trials_basis_),
+        ranking=pd.DataFrame([{"method": name, **row} for name, row in ranking.items()]),
+        ahead=judgement.leads(figures, SERVED, list(contest.lists), k),
+        askers=_stacked({name: frame.reset_index() for name, frame in figures.items()}),
+        curve=_stacked(curves),
+        exposure=judgement.exposure_of(lists, holdout, k),
+        settings=contest.settings,
+        accuracy=check_predictions(plaza, holdout, learnt.outcomes.trials_basis_),
+        notes=tuple(contest.notes),
     )
 
 
 def served_recall(plaza: Plaza, holdout: Holdout, k: int) -> float:
     """Recall of the lists that a plaza serves for a holdout, ranked by affinity."""
-    return judge(served_lists(plaza, holdout, k), holdout, k)[f"recall_at_{k}"]
+    lists = served_lists(plaza, holdout, k)
+    return float(judgement.per_asker(lists, holdout, k)["recall"].mean())
 
 
-def judge(lists: Rows, holdout: Holdout, k: int) -> dict[str, float]:
-    """Figures of the lists of one method; that of recall with its 95 % bootstrap interval.
-
-    Parameters
-    ----------
-    lists : int32 array of shape (number of merchants of the holdout, k), -1 where one has ended
-    """
-    relevant = holdout.found[holdout.merchants]
-    everybody = relevant.shape[1]
-    recall = metrics.recall(lists, relevant, k)
-    low, high = metrics.bootstrap(recall)
-    return {
-        f"recall_at_{k}": float(np.nanmean(recall)),
-        f"recall_at_{k}_low": low,
-        f"recall_at_{k}_high": high,
-        f"ndcg_at_{k}": float(np.nanmean(metrics.ndcg(lists, relevant, k))),
-        "mrr": float(np.nanmean(metrics.reciprocal_rank(lists, relevant))),
-        "map": float(np.nanmean(metrics.average_precision(lists, relevant))),
-        "hit_rate": float(np.nanmean(metrics.hit_rate(lists, relevant, k))),
-        "coverage": metrics.coverage(lists, everybody),
-        "gini": metrics.gini(lists, everybody),
-    }
-
-
-def baseline_lists(learnt: Learnt, holdout: Holdout, k: int) -> dict[str, Rows]:
-    """Lists of each baseline for the merchants of a holdout, among the same new creators."""
-    spaces = [
-        (block.merchants, block.creators)
-        for name, block in learnt.blocks.items()
-        if name != "category"
-    ]
-    scorers: dict[str, Scorer] = {
-        "popularity": Popularity(),
-        "item neighbours": ItemNeighbours(),
-        "implicit ALS": ImplicitAls(),
-    }
-    if spaces:
-        scorers["audience alone"] = AudienceAlone(spaces)
-    rows = holdout.merchants
-    lists = {}
-    for name, scorer in scorers.items():
-        scorer.fit(holdout.met.astype(np.float32))
-        blocks = np.array_split(rows, range(_ROWS, len(rows), _ROWS))
-        lists[name] = np.concatenate(
-            [ranked(scorer.score(block), holdout.met[block], k) for block in blocks]
-        )
-    return lists
+def _stacked(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One table with the method in front."""
+    named = [frame.assign(method=name) for name, frame in frames.items()]
+    stacked = pd.concat(named, ignore_index=True)
+    return stacked[["method", *(name for name in stacked if name != "method")]]

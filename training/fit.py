@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from matching.bundle import Bundle, BundleWriter
 from matching.history import History
 from matching.index import CreatorIndex
 from matching.learnt import Learnt
+from matching.variety import Crowding
 from models.affinity import Affinity
 from models.audience import AudienceEmbedding
 from models.categories import category_block
@@ -26,6 +27,7 @@ from models.interactions import InteractionBuilder
 from models.outcome import OutcomeModel
 from models.pairs import Pairs
 from training import entities as facts
+from training.crowding import learn_crowding
 from training.entities import Entities
 from training.market import Market, bounds, point
 
@@ -161,7 +163,7 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
         recall_target=settings.recall_target,
         seed=settings.seed,
     )
-    return Learnt(
+    learnt = Learnt(
         merchants=merchants,
         creators=creators,
         products=products,
@@ -171,6 +173,8 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
         creator_share_high=audience.creator_shares_high_,
         merchant_vectors=affinity.merchant_vectors_,
         creator_vectors=affinity.creator_vectors_,
+        usual_merchant=affinity.merchant_vectors_.mean(axis=0),
+        usual_creator=affinity.creator_vectors_.mean(axis=0),
         parts=affinity.parts_,
         blocks=blocks,
         space=audience.space_,
@@ -179,7 +183,10 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
         interactions=interactions,
         history=_history(market, ids),
         index=index,
+        crowding=Crowding({}, {}),
     )
+    tell("crowding")
+    return replace(learnt, crowding=learn_crowding(learnt, seed=settings.seed))
 
 
 def _given(market: Market, name: str) -> pd.DataFrame | None:

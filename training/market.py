@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,12 +15,10 @@ import pandas as pd
 
 from matching.errors import BadInput
 from training.check_rows import empty_frame, ends
-from training.market_horizon import FIRST, Horizon, known_since, parse_as_of
+from training.fingerprint import fingerprint, naive_times
+from training.market_horizon import FIRST, Horizon, known_since, parse_as_of, without_trailing_sums
 from training.market_tables import check_tables, refuse_unusable
 from training.schema import SYNTHETIC_MARK, TABLES
-
-#: What names a column that sums up the last days before a table was written.
-_TRAILING = "_30d"
 
 
 @dataclass(frozen=True)
@@ -100,20 +97,36 @@ class Market:
                 late = horizon.hides(TABLES[name], partial(_cells, frame))
                 frame = frame if late is None else frame[~late].reset_index(drop=True)
                 if moment < self.as_of:
-                    frame = _without_hindsight(frame, name)
+                    frame = without_trailing_sums(frame)
+                    if name == "outreach":
+                        frame = frame.assign(status=None, reason=None)
                 tables[name] = frame
-        tables = {name: tables[name] for name in self.tables}
+        past = self.holding({name: tables[name] for name in self.tables}, as_of=moment)
+        refuse_unusable(past.summary, max_set_aside=1)
+        return past
+
+    def holding(
+        self, tables: Mapping[str, pd.DataFrame], *, as_of: pd.Timestamp | None = None
+    ) -> Market:
+        """Keep only some rows, as if nobody had known of the others; counts follow.
+
+        Parameters
+        ----------
+        tables : mapping of str to DataFrame
+            Every table of this market, with as many rows or fewer.
+        as_of : Timestamp, optional
+            When it knew no more; this market's own moment where not given.
+        """
         kept = self.summary["table"].map({name: len(frame) for name, frame in tables.items()})
         summary = self.summary.assign(
             kept=kept, after_as_of=self.summary["after_as_of"] + self.summary["kept"] - kept
         )
-        refuse_unusable(summary, max_set_aside=1)
         return replace(
             self,
-            tables=tables,
+            tables=dict(tables),
             summary=summary,
-            as_of=moment,
-            fingerprint=_fingerprint(tables),
+            as_of=self.as_of if as_of is None else as_of,
+            fingerprint=fingerprint(tables),
         )
 
 
@@ -149,7 +162,7 @@ def read_market(
         set_aside=checked.set_aside,
         summary=checked.summary,
         as_of=_latest_event(checked.tables) if moment is None else moment,
-        fingerprint=_fingerprint(checked.tables),
+        fingerprint=fingerprint(checked.tables),
         notes=checked.notes,
         synthetic=(Path(folder) / SYNTHETIC_MARK).is_file(),
     )
@@ -193,13 +206,6 @@ def bounds(table: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
     )
 
 
-def _without_hindsight(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Make unknown what was known only later, and bears no date that would say so."""
-    trailing = [str(column) for column in frame if _TRAILING in str(column)]
-    answers = ["status", "reason"] if name == "outreach" else []
-    return frame.assign(**dict.fromkeys(trailing, np.nan), **dict.fromkeys(answers))
-
-
 def _latest_event(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
     latest = [
         np.fmax.reduce(known_since(table, _cells(tables[name], table.time)))
@@ -212,44 +218,4 @@ def _latest_event(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
 
 def _cells(frame: pd.DataFrame, column: str) -> npt.NDArray[Any]:
     cells = frame[column]
-    return _naive(cells) if isinstance(cells.dtype, pd.DatetimeTZDtype) else cells.to_numpy()
-
-
-def _naive(times: pd.Series) -> npt.NDArray[np.datetime64]:
-    naive: npt.NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy()
-    return naive.astype("datetime64[ns]")
-
-
-def _fingerprint(tables: Mapping[str, pd.DataFrame]) -> str:
-    digest = hashlib.sha256()
-    for name, table in TABLES.items():
-        if name not in tables or tables[name].empty:
-            continue
-        digest.update(f"{name}:{len(tables[name])}\n".encode())
-        names = [one for column in table.columns for one in column.names]
-        for column in (one for one in names if one in tables[name]):
-            # A column that is blank throughout adds nothing: it might as well be gone.
-            for part in _bytes(tables[name][column]):
-                digest.update(f"{column}:{len(part)}\n".encode())
-                digest.update(part)
-    return digest.hexdigest()
-
-
-def _bytes(cells: pd.Series) -> list[bytes]:
-    """The content of a column, so that different columns give different bytes; [] if unknown."""
-    if isinstance(cells.dtype, pd.DatetimeTZDtype):
-        times = _naive(cells)
-        return [] if np.isnat(times).all() else [times.tobytes()]
-    if cells.dtype.kind == "f":
-        unknown = np.isnan(cells.to_numpy())
-        # Adding 0 turns -0 into 0, and one NaN is as good as another.
-        same = np.where(unknown, np.nan, cells.to_numpy() + 0.0)
-        return [] if unknown.all() else [same.tobytes()]
-    if cells.size and isinstance(cells.iloc[0], np.ndarray):
-        sizes = np.array([len(one) for one in cells], dtype=np.int64)
-        return [sizes.tobytes(), np.concatenate(cells.to_list()).tobytes()]
-    codes, words = pd.factorize(cells)
-    if not len(words):
-        return []
-    lengths = np.array([len(word) for word in words], dtype=np.int64)
-    return [codes.astype(np.int64).tobytes(), lengths.tobytes(), "".join(words).encode()]
+    return naive_times(cells) if isinstance(cells.dtype, pd.DatetimeTZDtype) else cells.to_numpy()

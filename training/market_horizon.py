@@ -22,6 +22,9 @@ from training.schema_types import Kind, Table
 #: Tables whose rows appear at a time of their own, and what the other tables call them.
 _ENTITIES = {"creators": "creator", "products": "product"}
 
+#: What names a column that sums up the last days before a table was written.
+_TRAILING = "_30d"
+
 #: Read tables in this order, so that entities still to come are known before what tells of them.
 FIRST = tuple(_ENTITIES)
 
@@ -82,6 +85,18 @@ def known_since(table: Table, times: npt.NDArray[Any]) -> npt.NDArray[np.datetim
     if any(one.name == table.time and one.kind is Kind.DAY for one in table.columns):
         since = since + np.timedelta64(1, "D")
     return since
+
+
+def without_trailing_sums(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make sums over the last 30 days unknown: they describe the day a table was written.
+
+    Examples
+    --------
+    >>> without_trailing_sums(pd.DataFrame({"followers": [9.0], "gmv_30d_low": [5.0]})).to_dict()
+    {'followers': {0: 9.0}, 'gmv_30d_low': {0: nan}}
+    """
+    trailing = [str(column) for column in frame if _TRAILING in str(column)]
+    return frame.assign(**dict.fromkeys(trailing, np.nan))
 
 
 def parse_as_of(as_of: str | date | pd.Timestamp | None) -> pd.Timestamp | None:

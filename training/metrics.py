@@ -1,9 +1,10 @@
-"""Ranking metrics: one value per list where lists are judged, one for all where exposure is.
+"""Relevance metrics: how well each list names those that were to be found.
 
 Lists are int arrays of shape (n, k) that hold columns of the matrix of what is relevant, best
 first; a list that ends early is filled with -1. Every function of single lists returns float64 of
 shape (n,), NaN for a list of which nothing is relevant, so that means are taken with ``nanmean``
-and bootstrapped over lists.
+and their intervals over lists with :func:`training.significance.bootstrap`. Whom the lists show,
+relevant or not, is measured in :mod:`training.spread`.
 """
 
 from __future__ import annotations
@@ -66,13 +67,20 @@ def recall(lists: Rows, relevant: sp.csr_matrix, k: int) -> Floats:
     >>> recall(np.array([[0, 3, 2]]), relevant, k=2).round(4).tolist()
     [0.3333]
     """
-    return _divide(hits(lists, relevant)[:, :k].sum(axis=1), _count(relevant))
+    return quotient(hits(lists, relevant)[:, :k].sum(axis=1), row_counts(relevant))
 
 
 def hit_rate(lists: Rows, relevant: sp.csr_matrix, k: int) -> Floats:
-    """1 where any of the first ``k`` is relevant, else 0."""
+    """1 where any of the first ``k`` is relevant, else 0.
+
+    Examples
+    --------
+    >>> relevant = sp.csr_matrix(np.array([[0, 1, 1], [1, 0, 0]]))
+    >>> hit_rate(np.array([[0, 1], [1, 2]]), relevant, k=2).tolist()
+    [1.0, 0.0]
+    """
     any_hit = hits(lists, relevant)[:, :k].any(axis=1)
-    return np.where(_count(relevant) > 0, any_hit.astype(np.float64), np.nan)
+    return np.where(row_counts(relevant) > 0, any_hit.astype(np.float64), np.nan)
 
 
 def ndcg(lists: Rows, relevant: sp.csr_matrix, k: int) -> Floats:
@@ -92,12 +100,19 @@ def ndcg(lists: Rows, relevant: sp.csr_matrix, k: int) -> Floats:
     """
     gain = 1.0 / np.log2(np.arange(2, k + 2))
     found = hits(lists, relevant)[:, :k]
-    best = np.concatenate([[0.0], np.cumsum(gain)])[np.minimum(_count(relevant), k)]
-    return _divide(found @ gain[: found.shape[1]], best)
+    best = np.concatenate([[0.0], np.cumsum(gain)])[np.minimum(row_counts(relevant), k)]
+    return quotient(found @ gain[: found.shape[1]], best)
 
 
 def reciprocal_rank(lists: Rows, relevant: sp.csr_matrix) -> Floats:
-    """1 / rank of the first relevant entry, 0 where the list holds none."""
+    """1 / rank of the first relevant entry, 0 where the list holds none.
+
+    Examples
+    --------
+    >>> relevant = sp.csr_matrix(np.array([[0, 1, 1], [1, 0, 0]]))
+    >>> reciprocal_rank(np.array([[0, 1], [1, 2]]), relevant).tolist()
+    [0.5, 0.0]
+    """
     first = first_rank(lists, relevant)
     return np.where(np.isnan(first), np.nan, 1.0 / first)
 
@@ -113,127 +128,48 @@ def average_precision(lists: Rows, relevant: sp.csr_matrix) -> Floats:
     """
     found = hits(lists, relevant)
     precision = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
-    return _divide((precision * found).sum(axis=1), _count(relevant))
+    return quotient((precision * found).sum(axis=1), row_counts(relevant))
 
 
 def first_rank(lists: Rows, relevant: sp.csr_matrix) -> Floats:
-    """Rank of the first relevant entry, counting from 1; infinity where the list holds none."""
+    """Rank of the first relevant entry, counting from 1; infinity where the list holds none.
+
+    Examples
+    --------
+    >>> relevant = sp.csr_matrix(np.array([[0, 1, 1], [1, 0, 0]]))
+    >>> first_rank(np.array([[0, 1], [1, 2]]), relevant).tolist()
+    [2.0, inf]
+    """
     found = hits(lists, relevant)
     rank = np.where(found.any(axis=1), found.argmax(axis=1) + 1.0, np.inf)
-    return np.where(_count(relevant) > 0, rank, np.nan)
+    return np.where(row_counts(relevant) > 0, rank, np.nan)
 
 
-def exposure(lists: Rows, n_candidates: int) -> npt.NDArray[np.int64]:
-    """How many lists name each candidate; shape (n_candidates,)."""
-    counts: npt.NDArray[np.int64] = np.bincount(lists[lists >= 0], minlength=n_candidates)
-    return counts
+def median_rank(lists: Rows, relevant: sp.csr_matrix) -> float:
+    """Median rank of the first relevant entry; infinite where half of the lists hold none.
 
-
-def coverage(lists: Rows, n_candidates: int) -> float:
-    """Share of the candidates that any list names."""
-    return float((exposure(lists, n_candidates) > 0).mean())
-
-
-def gini(lists: Rows, n_candidates: int) -> float:
-    """How unequally the lists share exposure out: 0 all alike, towards 1 all to one.
+    A list as long as there are candidates always holds one; a shorter one says no more than that
+    the first hit lies beyond it, and infinity is what that is worth.
 
     Examples
     --------
-    >>> gini(np.array([[0, 1], [2, 3]]), n_candidates=4)
-    0.0
-    >>> gini(np.array([[0], [0]]), n_candidates=4)
-    0.75
+    >>> relevant = sp.csr_matrix(np.array([[1, 0, 0], [0, 0, 1], [0, 1, 0]]))
+    >>> median_rank(np.array([[0, 1], [1, 2], [0, 2]]), relevant)
+    2.0
     """
-    counts = np.sort(exposure(lists, n_candidates)).astype(np.float64)
-    if counts.sum() == 0:
-        return float("nan")
-    n = len(counts)
-    return float((2 * np.arange(1, n + 1) - n - 1) @ counts / (n * counts.sum()))
+    first = first_rank(lists, relevant)
+    known = first[~np.isnan(first)]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
-def novelty(lists: Rows, popularity: npt.NDArray[np.integer]) -> float:
-    """Mean surprise of the entries, in bits: ``-log2`` of each candidate's share of cooperations.
-
-    Parameters
-    ----------
-    lists : int array of shape (n, k)
-    popularity : int array of shape (n_candidates,)
-        Past partners of each candidate; one without any is taken to have one.
-    """
-    share = np.maximum(popularity, 1) / max(int(popularity.sum()), 1)
-    return float(np.mean(-np.log2(share[lists[lists >= 0]])))
-
-
-def popularity_lift(lists: Rows, history: sp.csr_matrix) -> Floats:
-    """How much more popular the listed are than those the asker worked with; 0 = alike.
-
-    Parameters
-    ----------
-    lists : int array of shape (n, k)
-    history : csr_matrix of shape (n, n_candidates)
-        Past cooperations of the askers, in the order of the lists; NaN for one without any.
-
-    References
-    ----------
-    Abdollahpouri et al., "The unfairness of popularity bias in recommendation", 2019.
-    """
-    met = (history != 0).astype(np.float64)
-    popularity = np.asarray(met.sum(axis=0)).ravel()
-    usual = _divide(met @ popularity, _count(met))
-    listed = lists >= 0
-    shown = np.where(listed, popularity[np.where(listed, lists, 0)], 0.0).sum(axis=1)
-    return _divide(_divide(shown, listed.sum(axis=1)), usual) - 1.0
-
-
-def bootstrap(
-    values: Floats, *, seed: int = 0, level: float = 0.95, draws: int = 2000
-) -> tuple[float, float]:
-    """Interval of the mean over lists, by drawing lists with replacement.
-
-    For the difference of two methods on the same lists, give the differences.
-
-    Parameters
-    ----------
-    values : float array of shape (n,)
-        NaN entries are left out.
-    seed : int
-    level : float
-        Share of draws inside the interval.
-    draws : int
-
-    Returns
-    -------
-    low, high : float
-        NaN when no value is known.
-
-    References
-    ----------
-    Efron and Tibshirani, "An introduction to the bootstrap", 1993 (percentile interval).
-
-    Examples
-    --------
-    >>> low, high = bootstrap(np.array([0.0, 1.0] * 50))
-    >>> bool(low < 0.5 < high)
-    True
-    """
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
-    # A draw of n out of n is a multinomial count per list: no n × draws array of indices.
-    counts = rng.multinomial(len(known), np.full(len(known), 1 / len(known)), size=draws)
-    means = counts @ known / len(known)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _count(relevant: sp.csr_matrix) -> npt.NDArray[np.int64]:
-    counts: npt.NDArray[np.int64] = np.asarray((relevant != 0).sum(axis=1)).ravel().astype(np.int64)
+def row_counts(matrix: sp.csr_matrix) -> npt.NDArray[np.int64]:
+    """Entries of each row that are not zero; int64 of shape (n,)."""
+    counts: npt.NDArray[np.int64] = np.asarray((matrix != 0).sum(axis=1)).ravel().astype(np.int64)
     return counts
 
 
-def _divide(numerator: npt.NDArray[np.generic], denominator: npt.NDArray[np.generic]) -> Floats:
-    """Quotient, NaN where the denominator is 0."""
+def quotient(numerator: npt.NDArray[np.generic], denominator: npt.NDArray[np.generic]) -> Floats:
+    """Numerator over denominator, NaN where the latter is 0; float64 of shape (n,)."""
     below = np.asarray(denominator, dtype=np.float64)
     found = np.full(len(below), np.nan)
     np.divide(numerator, below, out=found, where=below > 0)

@@ -5,9 +5,11 @@ MLflow is imported when a registry is opened, never before: it costs seconds.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from typing import Any
 
 from matching.errors import BadInput
 from matching.frames import PREDICTED
-from training.evaluate import Evaluation
+from training.evaluation import Evaluation
 from training.plots import save_plots
 
 #: Name of the registered model and of the alias that serving follows.
@@ -61,9 +63,27 @@ class Registry:
         return (Path(self.uri.removeprefix(_SQLITE)).resolve().parent / "artifacts").as_uri()
 
     def log_evaluation(self, run_id: str, evaluation: Evaluation) -> None:
-        """Log metrics, tables and plots."""
-        for name, value in evaluation.metrics.items():
-            self.client.log_metric(run_id, name, value)
+        """Log metrics, tables and plots, and the question as a dataset and as tags."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, RunTag
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, value, now, 0) for name, value in evaluation.metrics.items()]
+        held = evaluation.holdout
+        tags = {
+            "holdout_fingerprint": held.fingerprint,
+            "split": held.split,
+            "direction": held.direction,
+            "synthetic": str(held.past.synthetic),
+        }
+        self.client.log_batch(
+            run_id, metrics=metrics, tags=[RunTag(name, value) for name, value in tags.items()]
+        )
+        # Runs on the same question show the same dataset; MLflow takes 36 letters of a digest.
+        asked = Dataset(
+            f"{held.split}, {held.direction}", held.fingerprint[:36], "local", json.dumps(held.told)
+        )
+        context = InputTag("mlflow.data.context", "evaluation")
+        self.client.log_inputs(run_id, [DatasetInput(asked, [context])])
         with tempfile.TemporaryDirectory() as folder:
             evaluation.save(Path(folder))
             save_plots(evaluation, Path(folder))

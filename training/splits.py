@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 
@@ -78,6 +80,51 @@ def leave_last(
         pd.MultiIndex.from_frame(last[[by, other]])
     )
     return promotions[~held], promotions[held]
+
+
+def cold_split(
+    promotions: pd.DataFrame, by: str, among: npt.NDArray[Any], *, share: float, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Hold out everything that a seeded share of the merchants (or creators) ever promoted.
+
+    Parameters
+    ----------
+    promotions : DataFrame
+        With the column ``by``.
+    by : {"merchant_id", "creator_id"}
+    among : array of str
+        Who may be held out: those that are known from elsewhere, so that there is somebody left to
+        ask about.
+    share : float
+        Of those in ``among`` that have promotions; in (0, 1), at least one is held out.
+    seed : int
+        Who it is. The order of the rows does not matter.
+
+    Returns
+    -------
+    earlier, cold : DataFrame
+        Nobody who is held out is in the former.
+
+    Raises
+    ------
+    ValueError
+        When ``share`` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"merchant_id": ["m1", "m2", "m2"], "creator_id": ["c1", "c1", "c2"]})
+    >>> earlier, cold = cold_split(rows, "merchant_id", np.array(["m1", "m2"]), share=0.5, seed=0)
+    >>> earlier["merchant_id"].tolist(), cold["merchant_id"].tolist()
+    (['m2', 'm2'], ['m1'])
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share is {share}; expected a share above 0 and below 1, such as 0.2")
+    there = np.unique(promotions[by].to_numpy(dtype=object).astype(str))
+    eligible = there[np.isin(there, np.asarray(among, dtype=object).astype(str))]
+    size = min(len(eligible), max(1, round(share * len(eligible))))
+    chosen = np.random.default_rng(seed).permutation(eligible)[:size]
+    cold = promotions[by].isin(chosen).to_numpy()
+    return promotions[~cold], promotions[cold]
 
 
 def merchant_folds(

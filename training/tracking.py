@@ -12,8 +12,10 @@ import pandas as pd
 from matching import Plaza
 from matching.errors import BadInput, BundleError
 from training.backtest import Holdout
-from training.evaluate import Evaluation, backtest, served_recall
+from training.evaluate import backtest, served_recall
+from training.evaluation import Evaluation
 from training.fit import Settings, train_market
+from training.holdouts import last_days
 from training.market import Market
 from training.registry import CHAMPION, MODEL, Registry, open_registry
 
@@ -66,7 +68,8 @@ def train_tracked(
     settings = Settings() if settings is None else settings
     with open_registry(tracking_uri) as registry, registry.run(experiment) as run_id:
         holdout, nothing = _hold_out(market, holdout_days)
-        registry.mlflow.log_params(_params(settings, market, holdout_days))
+        asked = holdout.params if holdout else {}
+        registry.mlflow.log_params(_params(settings, market, holdout_days) | asked)
         measured: dict[str, float] = {}
         if holdout:
             evaluation = backtest(holdout, k=DECISIVE_K, settings=settings, progress=progress)
@@ -76,7 +79,6 @@ def train_tracked(
         progress("writing to MLflow")
         tags = {"as_of": market.as_of.isoformat()}
         if holdout:
-            registry.mlflow.set_tag("holdout_fingerprint", holdout.fingerprint)
             tags |= {"holdout_fingerprint": holdout.fingerprint, METRIC: repr(measured[METRIC])}
         registered = registry.register(run_id, bundle, tags)
         is_champion, why = _settle(registry, registered, holdout, measured.get(METRIC, nothing))
@@ -87,12 +89,16 @@ def train_tracked(
 def track_evaluation(evaluation: Evaluation, *, experiment: str = MODEL) -> str:
     """Log an evaluation as a run of its own; gives back the run's id.
 
+    Two runs asked the same where ``holdout_fingerprint``, a parameter and a tag, is the same; only
+    then can their metrics be compared.
+
     Raises
     ------
     BadInput
         When MLflow cannot be reached or refuses.
     """
     with open_registry() as registry, registry.run(experiment) as run_id:
+        registry.mlflow.log_params(evaluation.params)
         registry.log_evaluation(run_id, evaluation)
     return run_id
 
@@ -123,7 +129,7 @@ def fetch_bundle(uri: str) -> Path:
 def _hold_out(market: Market, days: int) -> tuple[Holdout | None, str]:
     """The last days of a market; or nothing, and why."""
     try:
-        return Holdout.of(market, days), ""
+        return last_days(market, days), ""
     except BadInput as error:
         return None, str(error)
 
@@ -161,7 +167,7 @@ def _measure(registry: Registry, champion: Any, holdout: Holdout) -> float | Non
     tags = champion.tags
     if tags.get("holdout_fingerprint") == holdout.fingerprint and METRIC in tags:
         return float(tags[METRIC])
-    if "as_of" not in tags or pd.Timestamp(tags["as_of"]) > holdout.cut:
+    if "as_of" not in tags or holdout.known_to(pd.Timestamp(tags["as_of"])):
         return None
     plaza = Plaza.load(registry.bundle(f"models:/{MODEL}/{champion.version}"))
     return served_recall(plaza, holdout, DECISIVE_K)
