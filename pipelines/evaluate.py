@@ -93,7 +93,7 @@ def printed_tables(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     )
     held = evaluation.holdout
     of = f" of {len(held.among):,} newcomers" if held.newcomers_compete else ""
-    tables = {f"Found among the first {k}{of}; median rank of the first hit": first}
+    tables = {f"Found in the first {k}{of}; median rank of the first hit": first}
     if len(evaluation.ahead):
         tables["Served ahead by, paired; p of a sign-flip test, corrected by Holm"] = _leads(
             evaluation

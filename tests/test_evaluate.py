@@ -215,7 +215,7 @@ def test_plots_say_what_was_asked_and_that_it_is_synthetic(evaluation: Evaluatio
 def test_printed_tables_fit_and_say_it_is_synthetic(evaluation: Evaluation) -> None:
     tables = printed_tables(evaluation)
     titles = list(tables)
-    assert titles[0] == ("Found among the first 10; median rank of the first hit; synthetic market")
+    assert titles[0] == ("Found in the first 10; median rank of the first hit; synthetic market")
     assert all(title.endswith("; synthetic market") for title in titles)
     console = Console(width=100, record=True, file=io.StringIO(), markup=False, highlight=False)
     for title, table in tables.items():
@@ -288,7 +288,7 @@ def test_newcomers_compete_among_themselves(newcomers: tuple[str, Evaluation, Pa
     told = f"ask which of the {len(cold)} {who} without a past (50 % by seed 1); "
     assert told in found.title
     [first, *_] = printed_tables(found)
-    assert first.startswith(f"Found among the first 5 of {len(cold)} newcomers; median rank")
+    assert first.startswith(f"Found in the first 5 of {len(cold)} newcomers; median rank")
     assert f"lists at random would find {5 / len(cold):.3f}" in notes(found)[0]
     ranking = found.ranking.set_index("method")
     # What knows nothing of histories beats chance; what knows nothing else cannot tell who is who.

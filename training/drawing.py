@@ -35,7 +35,7 @@ def figure_with_axes(*, tall: float = 1.0) -> tuple[Figure, Axes]:
 def entitle(axes: Axes, evaluation: Evaluation, title: str, below: str) -> None:
     """Title with the question under it, and what the horizontal axis shows."""
     title += " (synthetic market)" if evaluation.synthetic else ""
-    told = textwrap.fill(f"{evaluation.holdout.split} split; {evaluation.holdout.told}", 104)
+    told = textwrap.fill(f"{evaluation.holdout.split} split; {evaluation.holdout.told}", 100)
     under = 8 + 16 * (1 + told.count("\n"))
     axes.set_title(title, loc="left", color=INK, fontsize=12, fontweight="bold", pad=under)
     axes.annotate(
