@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from command_line import at_least, lacking
 from judging import (
     SERVED,
     audience_spaces,
@@ -37,6 +38,11 @@ from training.market import read_market
 from training.meetings import pairs_matrix
 from training.splits import merchant_folds
 
+#: What the folder of the data set holds.
+FILES = (
+    *("brands.csv", "creators.csv", "pairs_train.csv"),
+    *("features_train.npz", "features_test.npz"),
+)
 #: Pairs carry no date: all get this one.
 DAY = pd.Timestamp("2019-01-01", tz="UTC")
 SPACES = ("concept", "topic")
@@ -161,16 +167,21 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with brands.csv, pairs_train.csv, …")
     parser.add_argument(
         "--folds",
-        type=int,
+        type=at_least(2),
         default=4,
         help="folds by brand (default: 4, of about 72 brands each)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="which brands go together")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="which brands go together")
     parser.add_argument("--market", type=Path, help="only write the market, with all pairs, here")
     asked = parser.parse_args()
+    if complaint := lacking(asked.data, FILES, "give the data set's own folder"):
+        parser.error(complaint)
     if asked.market is not None:
         write_market(asked.data, asked.market, read_pairs(asked.data))
         return
+    brands = read_pairs(asked.data)["merchant_id"].nunique()
+    if asked.folds > brands:
+        parser.error(f"--folds: got {asked.folds}, expected 2 to {brands}, a brand each at most")
     print(show(run(asked.data, asked.folds, asked.seed)))
 
 

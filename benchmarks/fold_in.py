@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from retrieval_process import cpu_seconds
-from retrieval_sets import SOURCES
+from retrieval_sets import SOURCES, why_missing
 from retrieval_split import Factors, Rows, Split, lists
 
 from models.collaborative import CollaborativeFactors
@@ -185,6 +185,8 @@ def main() -> None:
     if asked.bytes:
         print(bytes_of(asked.bytes, asked.data))
         return
+    if complaint := why_missing(asked.set, asked.data):
+        parser.error(complaint)
     source = SOURCES[asked.set]
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from command_line import between, lacking
 from judging import (
     SERVED,
     audience_spaces,
@@ -38,6 +39,11 @@ from training.fit import train_market
 from training.market import read_market
 from training.meetings import pairs_matrix
 
+#: What the folder of the data set holds.
+FILES = (
+    *("posts.csv.gz", "post_accounts.csv.gz", "accounts.csv.gz"),
+    *("creators.csv.gz", "audience_comments.csv.gz", "post_hashtags.csv.gz"),
+)
 #: Creators that must have met an account before it counts as a merchant.
 ENOUGH_CREATORS = 5
 #: Width of the embedding of hashtags.
@@ -182,7 +188,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with posts.csv.gz, post_accounts.csv.gz, …")
     parser.add_argument(
         "--cuts",
-        type=float,
+        type=between(0.0, 1.0, "0.8"),
         nargs="+",
         default=[0.6, 0.7, 0.8],
         metavar="SHARE",
@@ -190,6 +196,8 @@ def main() -> None:
     )
     parser.add_argument("--market", type=Path, help="only write the market, with all posts, here")
     asked = parser.parse_args()
+    if complaint := lacking(asked.data, FILES, "give the data set's own folder"):
+        parser.error(complaint)
     posts = read_posts(asked.data)["occurred_at"]
     if asked.market is not None:
         write_market(asked.data, asked.market, posts.max() + pd.Timedelta(seconds=1))

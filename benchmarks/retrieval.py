@@ -22,13 +22,15 @@ published test half of Gowalla, name its file with --gowalla-test.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+from command_line import between
 from retrieval_bench import ROOT, Bench, Result, Results
 from retrieval_methods import METHODS
-from retrieval_sets import SOURCES, prepare
+from retrieval_sets import SOURCES, prepare, why_missing
 
 #: What ratios are taken against.
 AGAINST = "als"
@@ -36,6 +38,14 @@ COLUMNS = (
     *("set", "method", "R@20", "NDCG@20", "MRR", "R@20 ×"),
     *("fit CPU s", "CPU ×", "ranking CPU s", "peak GB", "note"),
 )
+#: What a README has room for, by the names it shows.
+NARROW = {
+    **{name: name for name in ("set", "method", "R@20", "NDCG@20")},
+    "R@20 ×": "R@20 × implicit ALS",
+    **{name: name for name in ("fit CPU s", "peak GB", "note")},
+}
+#: Settings by the letters they have in papers.
+LETTERS = {"regularization": "λ", "alpha": "α"}
 
 
 def table(rows: Mapping[tuple[str, str], Result]) -> pd.DataFrame:
@@ -65,13 +75,24 @@ def table(rows: Mapping[tuple[str, str], Result]) -> pd.DataFrame:
 def shown_settings(result: Result) -> list[tuple[str, float]]:
     """Numbers among the settings, for the last column."""
     settings = result["key"]["settings"].items()
-    return [(key, value) for key, value in settings if not isinstance(value, bool)]
+    return [
+        (LETTERS.get(key, key), value) for key, value in settings if not isinstance(value, bool)
+    ]
 
 
 def markdown(shown: pd.DataFrame) -> str:
-    """Write the table for a README."""
-    lines = [shown.columns, ["---"] * len(shown.columns), *shown.to_numpy()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """Write the table for a README: fewer columns, and methods without figures in a line below."""
+    measured = shown["R@20"] != ""
+    narrow = shown.loc[measured, list(NARROW)]
+    words = ("set", "method", "note")
+    rules = ["---" if name in words else "---:" for name in narrow]
+    lines = []
+    if len(narrow):
+        lines = [list(NARROW.values()), rules, *narrow.to_numpy()]
+    told = [f"| {' | '.join(line)} |" for line in lines]
+    for (name, why), rows in shown[~measured].groupby(["set", "note"], sort=False):
+        told.append(f"\nNot on {name}: {'; '.join(rows['method'])} ({why}).")
+    return "\n".join(told)
 
 
 def main() -> None:
@@ -84,9 +105,8 @@ def main() -> None:
         "--sets",
         nargs="+",
         choices=SOURCES,
-        default=list(SOURCES),
         metavar="SET",
-        help=f"of {', '.join(SOURCES)}",
+        help=f"of {', '.join(SOURCES)} (default: those that are there)",
     )
     parser.add_argument(
         "--methods",
@@ -110,7 +130,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--limit",
-        type=float,
+        type=between(0.0, math.inf, "1800"),
         default=1800.0,
         metavar="SECONDS",
         help="stop a fit and its lists after so long (default: 1800)",
@@ -125,20 +145,31 @@ def main() -> None:
     )
     parser.add_argument("--markdown", action="store_true", help="print a table for a README")
     asked = parser.parse_args()
+    missing = {name: why_missing(name, asked.data) for name in asked.sets or SOURCES}
+    sets = [name for name, why in missing.items() if not why]
+    complaints = [f"{name}: {why}" for name, why in missing.items() if why]
+    # Sets that were named must be there; of all, those that are there will do.
+    if complaints and (asked.sets or not sets):
+        parser.error(complaints[0])
+    if asked.gowalla_test is not None and not asked.gowalla_test.is_file():
+        parser.error(
+            f"--gowalla-test: {asked.gowalla_test} is no file; expected Gowalla's published test "
+            "half, a user and its items a line; give its place or leave the option out"
+        )
+    if asked.gowalla_test is not None and "gowalla" not in sets:
+        parser.error("--gowalla-test: got a file, but gowalla is not measured; add it to --sets")
     bench = Bench(Results(asked.out, forget=asked.again), asked.limit)
     rows: dict[tuple[str, str], Result] = {}
     notes = []
-    for name in asked.sets:
-        try:
-            of = prepare(name, asked.data, asked.out / "sets", asked.gowalla_test)
-        except FileNotFoundError as missing:
-            notes.append(f"{name}: left out; {missing}")
-            continue
+    for name in sets:
+        of = prepare(name, asked.data, asked.out / "sets", asked.gowalla_test)
         notes.append(f"{name}: {of.note}")
         rows |= {(name, method): bench.row(method, of) for method in asked.methods}
     shown = table(rows)
     print(markdown(shown) if asked.markdown else shown.to_string(index=False))
-    print("\n" + "\n".join(notes))
+    notes += [f"left out, {complaint}" for complaint in complaints]
+    # Markdown would run lines together.
+    print("\n" + ("\n\n" if asked.markdown else "\n").join(notes))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import bmi
 import instagram
 import numpy as np
 import pandas as pd
+from command_line import lacking
 from retrieval_split import Split, hold_out, matrix_of
 
 from models.vocabulary import Vocabulary
@@ -60,9 +61,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a set comes from: its folder in DATA, who cut it, and how it is cut."""
+    """Where a set comes from: its folder in DATA and files, who cut it, and how it is cut."""
 
     folder: str
+    files: tuple[str, ...]
     note: str
     splits: Callable[[Path, Path], Iterator[Split]]
     cold: bool = False
@@ -135,20 +137,38 @@ def instagram_accounts(data: Path, work: Path) -> Iterator[Split]:
 SOURCES: dict[str, Source] = {
     "gowalla": Source(
         "gowalla_m1",
+        ("train.txt.gz",),
         "own split, a fifth of the published training half held out; not comparable with published "
         "figures, but item-kNN, BPR and ALS, which the literature compares with, are run on it",
         gowalla,
     ),
-    "lastfm": Source("lastfm_user_artist", "published split", lastfm),
-    "ml100k": Source("ml100k", "own split, the last film of each user held out", ml100k),
+    "lastfm": Source(
+        "lastfm_user_artist", ("data1.txt.gz", "test1.txt.gz"), "published split", lastfm
+    ),
+    "ml100k": Source(
+        "ml100k",
+        ("ml-100k.inter.gz",),
+        "own split, the last film of each user held out",
+        ml100k,
+    ),
     "bmi": Source(
         "bmi_brand_creator",
+        bmi.FILES,
         "own split, four folds by brand; the brands asked about are unseen",
         bmi_brands,
         cold=True,
     ),
-    "instagram": Source("instagram_kim2020", "own split, three cuts in time", instagram_accounts),
+    "instagram": Source(
+        "instagram_kim2020", instagram.FILES, "own split, three cuts in time", instagram_accounts
+    ),
 }
+
+
+def why_missing(name: str, data: Path) -> str:
+    """Why a set cannot be read from the folder of data sets; empty when it can."""
+    source = SOURCES[name]
+    remedy = f"give the folder that holds {source.folder}"
+    return lacking(data / source.folder, source.files, remedy)
 
 
 def prepare(name: str, data: Path, work: Path, gowalla_test: Path | None = None) -> Prepared:
@@ -157,13 +177,11 @@ def prepare(name: str, data: Path, work: Path, gowalla_test: Path | None = None)
     Raises
     ------
     FileNotFoundError
-        When the set is not in ``data``.
+        When the set, or a file of it, is not in ``data``.
     """
     source = SOURCES[name]
-    if not (data / source.folder).is_dir():
-        raise FileNotFoundError(
-            f"no {data / source.folder}; give the folder that holds the data sets"
-        )
+    if complaint := why_missing(name, data):
+        raise FileNotFoundError(complaint)
     note = source.note
     shutil.rmtree(work / name, ignore_errors=True)
     if name == "gowalla" and gowalla_test is not None:

@@ -27,7 +27,7 @@ import pandas as pd
 import scipy.sparse as sp
 from judging import list_rows
 from retrieval_markets import Served
-from retrieval_sets import SOURCES
+from retrieval_sets import SOURCES, why_missing
 
 from matching import Plaza, Where
 from models.blocks import Vectors
@@ -182,6 +182,9 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, nargs="?", help="folder of data sets")
     asked = parser.parse_args()
+    for name in SETS if asked.data is not None else ():
+        if complaint := why_missing(name, asked.data):
+            parser.error(complaint)
     with tempfile.TemporaryDirectory() as work:
         for question in simulated(Path(work)):
             merchants = len(question.everybody)

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from matching.bundle import Bundle, BundleWriter
 from matching.catalog import Catalog
+from matching.diagnosis import Cooperations
 from matching.history import History
 from matching.index import CreatorIndex
 from matching.variety import Crowding
@@ -61,6 +62,8 @@ class Learnt:
         Over the creators' vectors.
     crowding : Crowding
         What places in everybody's lists cost.
+    cooperations : callable
+        Gives the past promotions that a diagnosis reads; read when the first one is asked for.
     """
 
     merchants: pd.DataFrame
@@ -83,6 +86,7 @@ class Learnt:
     history: History
     index: CreatorIndex
     crowding: Crowding
+    cooperations: Callable[[], Cooperations]
 
     @cached_property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary, Vocabulary]:
@@ -131,6 +135,7 @@ class Learnt:
         writer.state("interactions", {**arrays, "shape": list(matrix.shape)})
         writer.state("history", self.history.state())
         writer.state("crowding", self.crowding.state())
+        writer.state("cooperations", self.cooperations().state())
         facts = self.index.save(writer.path("index.faiss"))
         writer.state("index", {**facts, "blocks": len(self.blocks)})
 
@@ -159,6 +164,7 @@ class Learnt:
             history=History.from_state(bundle.state("history")),
             index=CreatorIndex.load(bundle.folder / "index.faiss", creator_vectors, facts),
             crowding=Crowding.from_state(bundle.state("crowding")),
+            cooperations=cache(lambda: Cooperations.from_state(bundle.state("cooperations"))),
             **arrays,
         )
 

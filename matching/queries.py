@@ -1,72 +1,22 @@
-"""Who asks, and about which pairs: ids become rows here, and rows become pairs to predict."""
+"""The desk: ids become rows here, and rows become pairs to predict."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from matching.catalog import Catalog, membership
+from matching.askers import Asker, Promoter
 from matching.errors import BadInput, UnknownId
 from matching.index import inner_products
 from matching.learnt import Learnt
 from matching.requests import texts
 from models.blocks import Vectors
-from models.categories import words_of
 from models.pairs import Floats, Pairs
 from models.vocabulary import Rows, Vocabulary
-
-
-@dataclass(frozen=True)
-class Asker:
-    """A merchant that asks for creators, known or not.
-
-    Attributes
-    ----------
-    row : int
-        The merchant's; the row after the last when nobody knows it.
-    product : int
-        The product's; the row after the last for none in particular.
-    vector : float32 array of shape (d,)
-        Its inner product with a creator's vector is the affinity.
-    wanted : float32 array of shape (number of segments,)
-        Audience shares it wants; NaN unknown.
-    partners : int32 array
-        Creators it works with.
-    target : float32 array, optional
-        Its vector in the audience space, where that is not the one of its row.
-    """
-
-    row: int
-    product: int
-    vector: Vectors
-    wanted: Vectors
-    partners: Rows
-    target: Vectors | None = None
-
-
-@dataclass(frozen=True)
-class Promoter:
-    """A creator that asks for merchants, known or not.
-
-    Attributes
-    ----------
-    row : int
-        The creator's; the row after the last when nobody knows it.
-    vector : float32 array of shape (d,)
-        Its inner product with a merchant's vector is the affinity.
-    partners : int32 array
-        Merchants it works for.
-    """
-
-    row: int
-    vector: Vectors
-    partners: Rows
 
 
 class Desk:
@@ -210,34 +160,6 @@ class Desk:
         left = self._learnt.merchant_vectors[pairs.merchant]
         right = self._learnt.creator_vectors[pairs.creator]
         return np.asarray(np.einsum("ij,ij->i", left, right), dtype=np.float64)
-
-    def alike(self, creator: int) -> tuple[Vectors, Vectors]:
-        """Query and lengths for the cosine between creators on all evidence but popularity.
-
-        Returns
-        -------
-        query : float32 array of shape (d,)
-            The creator's direction.
-        lengths : float32 array of shape (number of creators,)
-            What inner products with it are divided by.
-        """
-        query = np.array(self._learnt.creator_vectors[creator])
-        query[self._learnt.popularity] = 0
-        return query / max(self._lengths[creator], np.finfo(np.float32).tiny), self._lengths
-
-    def merchant_labels(self, catalog: Catalog) -> sparse.csr_matrix:
-        """Which of the creators' categories each merchant sells; merchants × categories."""
-        texts = words_of(self._learnt.merchants["categories"])
-        return membership(texts, catalog.names["categories"])
-
-    @cached_property
-    def _lengths(self) -> Vectors:
-        vectors = self._learnt.creator_vectors
-        squares = np.einsum("ij,ij->i", vectors, vectors)
-        sought = vectors[:, self._learnt.popularity]
-        squares = squares - np.einsum("ij,ij->i", sought, sought)
-        lengths: Vectors = np.sqrt(np.maximum(squares, 0))
-        return lengths
 
     def _paired(self, merchant: Rows, creator: Rows, product: Rows) -> Pairs:
         return Pairs(

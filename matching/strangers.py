@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import sparse
 
+from matching.askers import Asker, Promoter
 from matching.catalog import Catalog
 from matching.errors import BadInput
 from matching.filters import check_shares
 from matching.learnt import Learnt
-from matching.queries import Asker, Promoter, all_known
+from matching.queries import all_known
 from models.blocks import Vectors
+from models.strength import typical_weight
 from models.vocabulary import Rows
 
 _NOBODY = np.empty(0, dtype=np.int32)
@@ -125,7 +127,6 @@ class Strangers:
 
     def _typical(self, partners: Rows, n: int) -> sparse.csr_matrix:
         """One typical cooperation with each partner; a row over all ``n``."""
-        weights = self._learnt.interactions.data
-        typical = float(np.median(weights)) if len(weights) else 1.0
+        typical = typical_weight(self._learnt.interactions)
         cells = (np.full(len(partners), typical, np.float32), partners, [0, len(partners)])
         return sparse.csr_matrix(cells, shape=(1, n))

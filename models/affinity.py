@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -14,25 +15,18 @@ from threadpoolctl import threadpool_limits
 
 from models.blocks import Block, Vectors
 from models.choice import ChoiceFactors
-from models.collaborative import CollaborativeFactors, checked, strength
-from models.evidence import (
-    Foresight,
-    WhitenedBlock,
-    block_parts,
-    choice_factors,
-    collaborative_parts,
-    common_width,
-    place,
-    popularity_parts,
-    whiten,
-)
+from models.collaborative import CollaborativeFactors
+from models.echoes import without_echo
+from models.evidence import WhitenedBlock, common_width, whiten
+from models.foresight import Foresight
 from models.holdout import hold_out
+from models.layout import Layout
+from models.lessons import Lesson
+from models.newcomers import newcomer_factors
 from models.pairs import State
-from models.weighing import Lesson, Part
-from models.whitening import unit
-
-#: Least share of popularity's weight in the row of a merchant without history.
-_LEAST = 0.1
+from models.strength import checked, strength
+from models.weighing import Part
+from models.witnesses import Witnesses
 
 
 class Affinity(BaseEstimator):  # type: ignore[misc]
@@ -129,124 +123,29 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         """
         matrix = checked(interactions)
         _check_rows(blocks, matrix)
-        speaking = [b for b in blocks if b.merchant_known.any() or b.creator_known.any()]
+        told = [without_echo(block, strength(matrix)) for block in blocks]
+        speaking = [b for b in told if b.merchant_known.any() or b.creator_known.any()]
         with threadpool_limits(1, user_api="blas"):  # the same bits whatever the thread count
             rng = np.random.default_rng(self.seed)
             before, later = hold_out(matrix, first_met, self.holdout, rng)
             lesson = Lesson.of(before, later, self.seed)
             telling = 1 + sum(bool(block.creator_known.any()) for block in speaking)
-            self._chosen = max(1, min(self.choice, self.budget // (3 * telling)))
-            room = self.budget - self.factors - self.spectral - self._chosen * telling - 2
+            choice = max(1, min(self.choice, self.budget // (3 * telling)))
+            room = self.budget - self.factors - self.spectral - choice * telling - 2
             width = common_width(speaking, self.width, room)
             self.powers_, whitened = whiten(speaking, lesson, width)
-            parts = self._gather(whitened, before)
-            weights = lesson.weigh(parts)
-            self.weights_ = {part.name: float(w) for part, w in zip(parts, weights, strict=True)}
-            self.newcomer_ = self._weigh_newcomers(whitened, matrix, lesson)
-            self._lay_out(self._gather(whitened, matrix))
+            parts, _ = self._call(whitened, before, choice)
+            weights = zip(parts, lesson.weigh(parts), strict=True)
+            self.weights_ = {part.name: float(weight) for part, weight in weights}
+            self.newcomer_ = newcomer_factors(
+                whitened, matrix, lesson, self.weights_, choice=choice
+            )
+            parts, self._witnesses = self._call(whitened, matrix, choice)
+            self._layout, self.merchant_vectors_, self.creator_vectors_ = Layout.of(
+                parts, self.weights_, self.newcomer_
+            )
+        self.parts_ = self._layout.origins()
         return self
-
-    def _weigh_newcomers(
-        self, blocks: Sequence[WhitenedBlock], history: sp.csr_matrix, lesson: Lesson
-    ) -> dict[str, float]:
-        """By what each part of a merchant without history is multiplied; empty for no difference.
-
-        Weights learnt on those with a history trust expected partners more, and the entity itself
-        less, than is right where the partners are foretold.
-        """
-        known = np.zeros(history.shape[0], dtype=bool)
-        for block in blocks:
-            if block.merchants is not None:
-                known |= block.merchants.any(axis=1)
-        fresh = Lesson.with_newcomers(history, known, self.seed)
-        if fresh is None or lesson.of_newcomers_mostly:
-            return {}
-        met = strength(fresh.before)
-        said, _ = block_parts(blocks, met)
-        chosen, _ = choice_factors(blocks, met, factors=self._chosen, seed=self.seed)
-        grouped = self._grouped(_by_origin([*chosen, *said, *popularity_parts(met)]))
-        parts = [part for _, part in grouped]
-        factors = fresh.weigh(parts, merchants_only=True)
-        found = {
-            name: float(factor)
-            for (names, _), factor in zip(grouped, factors, strict=True)
-            for name in names
-        }
-        # Popularity stays, however little: it is all there is to rank by for a mere name.
-        return found | {
-            name: max(factor, _LEAST)
-            for name, factor in found.items()
-            if name.startswith("popularity:")
-        }
-
-    def _gather(self, blocks: Sequence[WhitenedBlock], history: sp.csr_matrix) -> list[Part]:
-        """Fit everything on one history; all parts, in the order of the columns."""
-        self._collaborative = CollaborativeFactors(
-            factors=self.factors,
-            spectral=self.spectral,
-            support=1,  # the weights say what a direction is worth
-            regularization=5.0,  # few directions of a small history need less of a pull
-            alpha=40.0,
-            damping=0.0,
-            iterations=15,
-            seed=self.seed,
-        ).fit(history)
-        self._typical_ = self._collaborative.typical_
-        met = strength(history)
-        said, self._foresights = block_parts(blocks, met)
-        chosen, self._choice = choice_factors(blocks, met, factors=self._chosen, seed=self.seed)
-        parts = [*collaborative_parts(self._collaborative), *said, *chosen]
-        return _by_origin([*parts, *popularity_parts(history)])
-
-    def _grouped(self, parts: Sequence[Part]) -> list[tuple[list[str], Part]]:
-        """Parts by what shares columns: merchants plain, creators times the weights.
-
-        Parts of one origin with the very same merchant side share its columns; parts without
-        weight get none, but for popularity, so that there always is a vector.
-        """
-        found: list[tuple[list[str], Part]] = []
-        for part in parts:
-            weight = np.float32(self.weights_[part.name])
-            if weight == 0 and part.origin != "popularity":
-                continue
-            names, creators = [part.name], weight * part.creators
-            if found and found[-1][1].merchants is part.merchants:
-                before = found.pop()
-                names, creators = before[0] + names, before[1].creators + creators
-            found.append((names, Part(part.origin, part.merchants, creators)))
-        return found
-
-    def _lay_out(self, parts: Sequence[Part]) -> None:
-        """Side by side, with the rows of merchants without history weighed as newcomers are."""
-        grouped = self._grouped(parts)
-        self._columns: dict[str, slice] = {}
-        end = 0
-        for names, part in grouped:
-            start, end = end, end + part.merchants.shape[1]
-            self._columns |= dict.fromkeys(names, slice(start, end))
-        self.merchant_vectors_: Vectors = np.hstack([part.merchants for _, part in grouped])
-        self.creator_vectors_: Vectors = np.hstack([part.creators for _, part in grouped])
-        self._name_parts()
-        self.merchant_vectors_[self._without_history()] *= self._newcomer_row()
-
-    def _without_history(self) -> npt.NDArray[np.bool_]:
-        """Which merchants nobody has sought so far."""
-        sought = self.merchant_vectors_[:, self._columns["popularity:merchants"]]
-        return np.asarray(~sought.any(axis=1))
-
-    def _newcomer_row(self) -> Vectors:
-        """What a row of a merchant without history is multiplied by."""
-        row = np.ones(self.merchant_vectors_.shape[1], dtype=np.float32)
-        for name, columns in self._columns.items():
-            row[columns] = self.newcomer_.get(name, 1.0)
-        return row
-
-    def _name_parts(self) -> None:
-        self.parts_: dict[str, slice] = {}
-        for name, columns in self._columns.items():
-            part = name.rpartition(":")[0]
-            start = self.parts_.get(part, columns).start
-            self.parts_[part] = slice(start, columns.stop)
 
     def embed_merchant(
         self,
@@ -272,11 +171,11 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         ValueError
             When the history has another shape, or a block was not there at the fit.
         """
-        says = self._hear("merchant", history, blocks or {})
-        row = np.zeros(self.merchant_vectors_.shape[1], dtype=np.float32)
-        for name, columns in self._columns.items():
-            row[columns] = says[name]
-        return row if history is not None and history.nnz else row * self._newcomer_row()
+        check_is_fitted(self, "merchant_vectors_")
+        row = _one_row(history, len(self.creator_vectors_))
+        partners = partial(self._layout.creators_plain, self.creator_vectors_, row.indices)
+        says = self._witnesses.of_merchant(row, blocks or {}, partners)
+        return self._layout.merchant_row(says, newcomer=not row.nnz)
 
     def embed_creator(
         self,
@@ -295,65 +194,10 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         -------
         float32 array of shape (d,), to be multiplied with ``merchant_vectors_``
         """
-        says = self._hear("creator", history, blocks or {})
-        row = np.zeros(self.creator_vectors_.shape[1], dtype=np.float32)
-        for name, columns in self._columns.items():
-            row[columns] += np.float32(self.weights_[name]) * says[name]
-        return row
-
-    def _hear(
-        self, side: str, history: sp.csr_matrix | None, blocks: Mapping[str, npt.ArrayLike]
-    ) -> dict[str, Vectors]:
-        """What every part says about one newcomer, unweighted."""
         check_is_fitted(self, "merchant_vectors_")
-        merchant = side == "merchant"
-        others = self.creator_vectors_ if merchant else self.merchant_vectors_
-        history = _one_row(history, len(others))
-        own = place(self._foresights, blocks)
-        fold_in = self._collaborative.fold_in if merchant else self._collaborative.fold_in_creators
-        factors = fold_in(history)
-        says = {
-            f"collaborative:{name}": unit(factors[:, columns])[0]
-            for name, columns in self._collaborative.parts_.items()
-        }
-        sought, one = (
-            np.log1p(np.array([history.nnz], dtype=np.float32)),
-            np.ones(1, dtype=np.float32),
-        )
-        says["popularity:merchants"] = sought if merchant else one
-        says["popularity:creators"] = one if merchant else sought
-        voices = [f for f in self._foresights if (f.client if merchant else f.partner) is not None]
-        stack = np.concatenate([np.zeros(0, dtype=np.float32), *(own[f.name] for f in voices)])
-        met_before = strength(history, self._typical_)
-        if merchant:
-            wanted = self._choice.fold_in_merchants(met_before, stack[None, :])[0]
-            says |= {name: wanted for name in self._columns if name.endswith(":choice")}
-        else:
-            says["collaborative:choice"] = self._choice.fold_in_creators(met_before)[0]
-            end = 0
-            for block in voices:
-                start, end = end, end + len(own[block.name])
-                told = own[block.name] @ self._choice.creator_map_[start:end]
-                says[f"{block.name}:choice"] = told
-        for block in self._foresights:
-            plain, foretold = ("clients", "partners") if merchant else ("partners", "clients")
-            says[f"{block.name}:own"] = says[f"{block.name}:{plain}"] = own[block.name]
-            name, expected = f"{block.name}:{foretold}", block.partner if merchant else block.client
-            if expected is not None and name in self._columns:
-                met = others[history.indices, self._columns[name]]
-                if merchant:
-                    met = met / np.float32(self.weights_[name])
-                else:
-                    met = self._plain(met, history.indices, name)
-                weights = met_before.data[None, :]
-                says[name] = expected.transform(sp.csr_matrix(weights), stack[None, :], met)[0]
-        return says
-
-    def _plain(self, vectors: Vectors, rows: npt.NDArray[np.integer], name: str) -> Vectors:
-        """One part of some merchants' rows, those of newcomers brought back to its own scale."""
-        factor = self.newcomer_.get(name, 1.0)
-        back = np.float32(1 / factor if factor > 0 else 0)
-        return np.where(self._without_history()[rows][:, None], back * vectors, vectors)
+        row = _one_row(history, len(self.merchant_vectors_))
+        partners = partial(self._layout.merchants_plain, self.merchant_vectors_, row.indices)
+        return self._layout.creator_row(self._witnesses.of_creator(row, blocks or {}, partners))
 
     def state(self) -> State:
         """All that a bundle keeps: the vectors too, so that nothing else is needed to restore."""
@@ -362,14 +206,14 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
             "parameters": self.get_params(),
             "merchant_vectors": self.merchant_vectors_,
             "creator_vectors": self.creator_vectors_,
-            "columns": {name: [c.start, c.stop] for name, c in self._columns.items()},
+            "columns": {name: [c.start, c.stop] for name, c in self._layout.columns.items()},
             "weights": self.weights_,
             "newcomer": self.newcomer_,
             "powers": self.powers_,
-            "typical": self._typical_,
-            "collaborative": self._collaborative.state(),
-            "choice": self._choice.state(),
-            "blocks": {block.name: block.state() for block in self._foresights},
+            "typical": self._witnesses.factors.typical_,
+            "collaborative": self._witnesses.factors.state(),
+            "choice": self._witnesses.choice.state(),
+            "blocks": {block.name: block.state() for block in self._witnesses.blocks},
         }
 
     @classmethod
@@ -378,24 +222,28 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         restored = cls(**state["parameters"])
         restored.merchant_vectors_ = state["merchant_vectors"]
         restored.creator_vectors_ = state["creator_vectors"]
-        restored._columns = {name: slice(*ends) for name, ends in state["columns"].items()}
-        restored._name_parts()
         restored.weights_ = dict(state["weights"])
         restored.newcomer_ = dict(state["newcomer"])
         restored.powers_ = dict(state["powers"])
-        restored._typical_ = float(state["typical"])
-        restored._collaborative = CollaborativeFactors.from_state(state["collaborative"])
-        restored._choice = ChoiceFactors.from_state(state["choice"])
-        restored._foresights = [
-            Foresight.from_state(name, state["blocks"][name]) for name in restored.powers_
-        ]
+        restored._layout = Layout(
+            {name: slice(*ends) for name, ends in state["columns"].items()},
+            restored.weights_,
+            restored.newcomer_,
+        )
+        restored.parts_ = restored._layout.origins()
+        restored._witnesses = Witnesses(
+            CollaborativeFactors.from_state(state["collaborative"]),
+            ChoiceFactors.from_state(state["choice"]),
+            [Foresight.from_state(name, state["blocks"][name]) for name in restored.powers_],
+        )
         return restored
 
-
-def _by_origin(parts: Sequence[Part]) -> list[Part]:
-    """Parts of one origin side by side, origins in the order in which they first appear."""
-    origins = list(dict.fromkeys(part.origin for part in parts))
-    return sorted(parts, key=lambda part: origins.index(part.origin))
+    def _call(
+        self, blocks: Sequence[WhitenedBlock], history: sp.csr_matrix, choice: int
+    ) -> tuple[list[Part], Witnesses]:
+        return Witnesses.call(
+            blocks, history, als=self.factors, spectral=self.spectral, choice=choice, seed=self.seed
+        )
 
 
 def _check_rows(blocks: Sequence[Block], matrix: sp.csr_matrix) -> None:

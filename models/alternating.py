@@ -19,9 +19,10 @@ class AlternatingFactors(BaseEstimator):  # type: ignore[misc]
     """Implicit ALS whose first guess is given, and which trusts the popular a little less.
 
     From a random start the sweeps first have to find the main directions. Started on them, four
-    sweeps do what fifteen did. A cooperation counts ``1 + alpha`` times as much as a pair that
-    never met, times ``sought ** -damping``, where ``sought`` is how much the creator has worked:
-    that everybody books somebody tells little of the one who does.
+    sweeps recalled as much as fifteen had (``docs/log.md``). A pair that never met counts 1, a
+    cooperation its strength times ``sought ** -damping``, scaled so that cooperations count
+    ``alpha`` on average. ``sought`` is the sum of the creator's strengths: that everybody books
+    somebody tells little of the one who does.
 
     Parameters
     ----------
@@ -30,25 +31,31 @@ class AlternatingFactors(BaseEstimator):  # type: ignore[misc]
     regularization : float, default 75.0
         Pull of every factor towards zero.
     alpha : float, default 50.0
-        Mean confidence in a cooperation, beyond that in a pair that never met.
+        Mean confidence in a cooperation, where that in a pair that never met is 1.
     damping : float, default 0.25
         0 trusts all cooperations alike.
     iterations : int, default 4
         Sweeps over both sides.
     seed : int, default 0
-        Of the start, where none is given.
+        Of the start, or of what a start that is given lacks.
 
     Attributes
     ----------
     merchant_factors_ : float32 array of shape (n_merchants, factors)
     creator_factors_ : float32 array of shape (n_creators, factors)
         Their inner product estimates 1 for a cooperation and 0 for none.
+    sought_ : float64 array of shape (n_creators,)
+    scale_ : float
+        Confidence in a cooperation of strength 1, before damping.
 
     References
     ----------
-    Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
-    Rendle et al., "Revisiting the performance of iALS on item recommendation benchmarks",
-    RecSys 2022, on how much its settings matter.
+    Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008:
+    the model, zeros that count little and cooperations that count by their strength. Takács,
+    Pilászy and Tikk, "Applications of the conjugate gradient method for implicit feedback
+    collaborative filtering", RecSys 2011: how each row is solved. Rendle, Krichene, Zhang and
+    Koren, "Revisiting the performance of iALS on item recommendation benchmarks", RecSys 2022: how
+    much its settings matter.
     """
 
     def __init__(
@@ -87,23 +94,24 @@ class AlternatingFactors(BaseEstimator):  # type: ignore[misc]
         model = self._solver()
         with threadpool_limits(1, user_api="blas"):  # the same bits whatever the thread count
             model.user_factors, model.item_factors = guesses
-            model.fit(damped * np.float32(self.scale_), show_progress=False)
+            if self.factors:  # BLAS complains of vectors without numbers
+                model.fit(damped * np.float32(self.scale_), show_progress=False)
         self.merchant_factors_: Vectors = model.user_factors
         self.creator_factors_: Vectors = model.item_factors
-        # Conjugate gradients leave traces of the start where there is nothing to fit.
+        # Whoever met nobody has no place, whatever the start; without a sweep it would stay.
         self.merchant_factors_[np.diff(strengths.indptr) == 0] = 0.0
         self.creator_factors_[self.sought_ == 0] = 0.0
         return self
 
     def fold_in_merchants(self, rows: sp.csr_matrix, start: Vectors | None = None) -> Vectors:
-        """Factors of merchants seen after the fit, the creators' held fixed.
+        """Factors of merchants seen after the fit, everything else held fixed.
 
         Parameters
         ----------
         rows : csr_matrix of shape (n, n_creators)
-            Their strengths, as in ``fit``.
+            Strengths of their cooperations, as in ``fit``.
         start : array of shape (n, d), optional
-            First guesses, as in ``fit``.
+            First guesses, as in ``fit``; what they lack starts at zero.
 
         Returns
         -------
@@ -114,7 +122,17 @@ class AlternatingFactors(BaseEstimator):  # type: ignore[misc]
         return self._solve(damped, start, self.creator_factors_)
 
     def fold_in_creators(self, rows: sp.csr_matrix, start: Vectors | None = None) -> Vectors:
-        """Factors of creators seen after the fit, from a csr_matrix of shape (n, n_merchants)."""
+        """Factors of creators seen after the fit; as ``fold_in_merchants``, mirrored.
+
+        Parameters
+        ----------
+        rows : csr_matrix of shape (n, n_merchants)
+        start : array of shape (n, d), optional
+
+        Returns
+        -------
+        float32 array of shape (n, factors); an empty row gives zeros
+        """
         check_is_fitted(self, "merchant_factors_")
         sought = np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel()
         damped = _damp(rows.T.tocsr(), sought, self.damping).T.tocsr()
@@ -159,7 +177,7 @@ class AlternatingFactors(BaseEstimator):  # type: ignore[misc]
         return np.ascontiguousarray(np.hstack([guess, more]), dtype=np.float32)
 
     def _solve(self, damped: sp.csr_matrix, start: Vectors | None, others: Vectors) -> Vectors:
-        """Two rounds of conjugate gradients from the start."""
+        """Three steps of conjugate gradients from the start, as in a sweep of the fit."""
         n = damped.shape[0]
         found = np.zeros((n, self.factors), dtype=np.float32)
         if start is not None:
@@ -169,8 +187,9 @@ class AlternatingFactors(BaseEstimator):  # type: ignore[misc]
         others = np.require(others, requirements=["C", "W"])
         confidence = sp.csr_matrix(damped * np.float32(self.scale_), dtype=np.float32)
         solver = self._solver()
-        with threadpool_limits(1, user_api="blas"):
-            solver.solver(confidence, found, others, self.regularization)
+        if self.factors:
+            with threadpool_limits(1, user_api="blas"):
+                solver.solver(confidence, found, others, self.regularization)
         return found
 
 

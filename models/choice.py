@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
@@ -13,14 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from models.blocks import Vectors
+from models.climbing import Adam, batches, offer
 from models.pairs import State
-
-#: Penalties tried for placing a merchant by its partners.
-_PULLS = (0.3, 1.0, 3.0, 10.0, 30.0)
-
-#: Up to so many merchants all are offered in every batch: a sample would save little and cost
-#: a hundredth of the recall.
-_ALL = 2_000
+from models.placing import Placing
 
 
 class ChoiceFactors(BaseEstimator):  # type: ignore[misc]
@@ -125,35 +119,49 @@ class ChoiceFactors(BaseEstimator):  # type: ignore[misc]
             self.merchant_factors_: Vectors = free + merchants @ self.merchant_map_
             self.creator_history_: Vectors = self.fold_in_creators(met)
             self.creator_factors_: Vectors = self.creator_history_ + creators @ self.creator_map_
-            self._learn_to_place(free, met)
+            # A newcomer's taste is not in its partners' places: what each merchant put there goes.
+            history = met.T.tocsr()
+            own = (history @ _root(met))[:, None] * self.tastes_
+            self._placing = Placing.fit(history, self.creator_factors_, own, free)
         return self
 
     def fold_in_creators(self, rows: sp.csr_matrix) -> Vectors:
-        """What creators have done, from a csr_matrix of shape (n, n_merchants) of strengths.
+        """What creators seen after the fit have done, everything else held fixed.
 
-        Exact: a creator of the fit gets its own row again.
+        Exact: a creator of the fit gets its row of ``creator_history_`` again.
+
+        Parameters
+        ----------
+        rows : csr_matrix of shape (n, n_merchants)
+            Strengths of their cooperations, as in ``fit``.
+
+        Returns
+        -------
+        float32 array of shape (n, factors); an empty row gives zeros
         """
         check_is_fitted(self, "tastes_")
         sums: Vectors = np.asarray(rows @ self.tastes_, dtype=np.float32)
         return sums * _root(rows)[:, None]
 
     def fold_in_merchants(self, rows: sp.csr_matrix, merchants: Vectors) -> Vectors:
-        """Factors of merchants seen after the fit.
+        """Factors of merchants seen after the fit, everything else held fixed.
 
-        One Newton step of the choice model from popularity, all else held fixed: the partners'
-        sum, beyond the usual creator, times the inverse of what as many usual ones would spread.
+        A step towards their partners (:class:`~models.placing.Placing`) plus what their own
+        vectors say.
 
         Parameters
         ----------
         rows : csr_matrix of shape (n, n_creators)
-            Strengths of their cooperations.
+            Strengths of their cooperations, as in ``fit``.
         merchants : float32 array of shape (n, width of merchants' vectors)
+
+        Returns
+        -------
+        float32 array of shape (n, factors); an empty row gives what its own vector says
         """
         check_is_fitted(self, "tastes_")
-        total = np.asarray(rows.sum(axis=1)).reshape(-1, 1)
-        beyond = (rows @ self.creator_factors_ - total * self._usual) @ self._axes
-        step = self._stride * beyond / (total * self._spread + self._pull)
-        return np.asarray(step @ self._axes.T + merchants @ self.merchant_map_, dtype=np.float32)
+        placed = self._placing.step(rows, self.creator_factors_)
+        return np.asarray(placed + merchants @ self.merchant_map_, dtype=np.float32)
 
     def state(self) -> State:
         """All that placing newcomers needs."""
@@ -164,11 +172,7 @@ class ChoiceFactors(BaseEstimator):  # type: ignore[misc]
             "creator_factors": self.creator_factors_,
             "merchant_map": self.merchant_map_,
             "creator_map": self.creator_map_,
-            "usual": self._usual,
-            "axes": self._axes,
-            "spread": self._spread,
-            "stride": self._stride,
-            "pull": self._pull,
+            **self._placing.state(),
         }
 
     @classmethod
@@ -179,10 +183,7 @@ class ChoiceFactors(BaseEstimator):  # type: ignore[misc]
         restored.creator_factors_ = np.asarray(state["creator_factors"])
         restored.merchant_map_ = np.asarray(state["merchant_map"])
         restored.creator_map_ = np.asarray(state["creator_map"])
-        restored._usual, restored._axes, restored._spread = (
-            np.asarray(state[name]) for name in ("usual", "axes", "spread")
-        )
-        restored._stride, restored._pull = float(state["stride"]), float(state["pull"])
+        restored._placing = Placing.from_state(state)
         return restored
 
     def _learn(
@@ -198,12 +199,13 @@ class ChoiceFactors(BaseEstimator):  # type: ignore[misc]
         sought = np.log(np.maximum(met.getnnz(axis=0), 1)).astype(np.float32)
         living = np.flatnonzero(met.getnnz(axis=0))
         learnt = [free, self.tastes_, self.merchant_map_, self.creator_map_]
-        climb = _Adam(learnt, self.rate)
-        for share, rows in self._batches(len(asking), rng):
+        climb = Adam(learnt, self.rate)
+        total = min(self.most, self.rounds * len(asking))
+        for share, rows in batches(len(asking), total, self.batch, rng):
             creator, merchant = asking[rows], chosen[rows]
             before = self._without(met[creator], merchant, rng)
             own = creators[creator] * self._kept(len(rows), rng)
-            offered, stands_for = _offer(living, merchant, self.sampled, rng)
+            offered, stands_for = offer(living, merchant, self.sampled, rng)
             heard, told = self._kept(len(offered), rng), merchants[offered]
             if not merchants.shape[1]:
                 heard[:] = 1.0  # nothing else would be left of a merchant
@@ -223,18 +225,6 @@ class ChoiceFactors(BaseEstimator):  # type: ignore[misc]
                 [s + self.penalty * one for s, one in zip(slopes, learnt, strict=True)], 1.0 - share
             )
 
-    def _batches(
-        self, questions: int, rng: np.random.Generator
-    ) -> Iterator[tuple[float, npt.NDArray[np.intp]]]:
-        """Share of the way gone, and the questions of each batch."""
-        total = min(self.most, self.rounds * questions)
-        done = 0
-        while done < total:
-            order = rng.permutation(questions)[: total - done]
-            for start in range(0, len(order), self.batch):
-                yield (done + start) / total, order[start : start + self.batch]
-            done += len(order)
-
     def _without(
         self, rows: sp.csr_matrix, answers: npt.NDArray[np.integer], rng: np.random.Generator
     ) -> sp.csr_matrix:
@@ -250,79 +240,8 @@ class ChoiceFactors(BaseEstimator):  # type: ignore[misc]
         """Ones, and zeros where a row is left out."""
         return (rng.random((n, 1)) >= self.forget).astype(np.float32)
 
-    def _learn_to_place(self, free: Vectors, met: sp.csr_matrix) -> None:
-        """Find the pull and the stride with which one step comes nearest to the free vectors."""
-        place = self.creator_factors_.astype(np.float64)
-        weight = np.asarray(met.sum(axis=1)).ravel().astype(np.float64)
-        self._usual = weight @ place / max(weight.sum(), 1e-12)
-        around = place - self._usual
-        covariance = (around * weight[:, None]).T @ around / max(weight.sum(), 1e-12)
-        values, axes = np.linalg.eigh(covariance)
-        # eigh leaves signs open; they cancel, as every axis is used twice.
-        self._axes, self._spread = axes, np.maximum(values, 0.0)
-        history = met.T.tocsr()
-        total = np.asarray(history.sum(axis=1)).reshape(-1, 1)
-        # A newcomer's taste is not in its partners' places: what each merchant put there goes.
-        put = (history @ _root(met))[:, None] * self.tastes_
-        beyond = (history @ place - put - total * self._usual) @ axes
-        aim = free @ axes
-        best = np.inf
-        self._stride, self._pull = 0.0, 1.0
-        for pull in _PULLS:
-            step = beyond / (total * self._spread + pull)
-            stride = float((step * aim).sum() / max(float((step * step).sum()), 1e-12))
-            miss = float(np.square(stride * step - aim).sum())
-            if miss < best:
-                best, self._stride, self._pull = miss, stride, pull
-
-
-class _Adam:
-    """Steps scaled by the recent size of each slope (Kingma and Ba, 2015)."""
-
-    def __init__(self, learnt: list[Vectors], rate: float) -> None:
-        self.learnt = learnt
-        self.rate = rate
-        self.means = [np.zeros_like(one) for one in learnt]
-        self.squares = [np.zeros_like(one) for one in learnt]
-        self.steps = 0
-
-    def step(self, slopes: list[Vectors], share: float) -> None:
-        """Go downhill by a share of the rate, in place."""
-        self.steps += 1
-        mean_seen, square_seen = 1 - 0.9**self.steps, 1 - 0.99**self.steps
-        for one, slope, mean, square in zip(
-            self.learnt, slopes, self.means, self.squares, strict=True
-        ):
-            mean += np.float32(0.1) * (slope - mean)
-            square += np.float32(0.01) * (slope * slope - square)
-            size = np.sqrt(square / np.float32(square_seen)) + np.float32(1e-8)
-            one -= np.float32(self.rate * share / mean_seen) * mean / size
-
 
 def _root(rows: sp.csr_matrix) -> Vectors:
     """One over the root of each row's sum; sums below one count as one."""
     sums = np.maximum(np.asarray(rows.sum(axis=1)).ravel(), 1.0)
     return np.asarray(1.0 / np.sqrt(sums), dtype=np.float32)
-
-
-def _offer(
-    living: npt.NDArray[np.intp],
-    chosen: npt.NDArray[np.integer],
-    sampled: int,
-    rng: np.random.Generator,
-) -> tuple[npt.NDArray[np.intp], Vectors]:
-    """Merchants to choose from, in order, and the log of how many each stands for.
-
-    Those that a batch chose stand for themselves: they are the sought ones, whose odds matter
-    most. Of the others a sample stands for all.
-    """
-    answers = np.unique(chosen)
-    others = np.setdiff1d(living, answers, assume_unique=True)
-    stands_for = 1.0
-    if len(others) > max(_ALL, sampled):
-        stands_for = len(others) / sampled
-        others = rng.choice(others, sampled, replace=False)
-    offered = np.concatenate([answers, others])
-    weights = np.concatenate([np.zeros(len(answers)), np.full(len(others), np.log(stands_for))])
-    order = np.argsort(offered)
-    return offered[order].astype(np.intp), weights[order].astype(np.float32)

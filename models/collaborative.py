@@ -15,6 +15,7 @@ from models.blending import Blend
 from models.blocks import Vectors
 from models.pairs import State
 from models.spectral import SpectralFactors
+from models.strength import checked, strength, typical_weight
 
 
 class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
@@ -101,21 +102,29 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
         }
         return cls(**(settings | overrides))
 
-    def fit(self, interactions: sp.csr_matrix) -> Self:
+    def fit(self, interactions: sp.csr_matrix, y: object = None) -> Self:
         """Learn the factors.
 
         Parameters
         ----------
         interactions : csr_matrix of shape (n_merchants, n_creators)
             Non-negative weights, 0 = never met.
+        y : ignored
+            There because scikit-learn's pipelines pass it.
 
         Raises
         ------
         ValueError
-            When a weight is negative or not finite.
+            When a weight is negative or not finite, a side is empty, or a parameter cannot be used.
         """
+        self._check_parameters()
         matrix = checked(interactions)
-        self.typical_ = float(np.median(matrix.data)) if matrix.nnz else 1.0
+        if not min(matrix.shape):
+            raise ValueError(
+                f"interactions have shape {matrix.shape}; expected at least one merchant and one "
+                "creator"
+            )
+        self.typical_ = typical_weight(matrix)
         matrix = strength(matrix, self.typical_)
         supported = max(16, min(matrix.shape) // self.support)
         self._spectral = SpectralFactors(
@@ -156,17 +165,31 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         float32 array of shape (n, d); an empty row gives zeros
+
+        Raises
+        ------
+        ValueError
+            When the columns are not those of the fit, or a weight is negative or not finite.
         """
         check_is_fitted(self, "merchant_factors_")
-        rows = strength(rows, self.typical_)
+        rows = self._strengths(rows, "creator", len(self.creator_factors_))
         spectral = self._spectral.fold_in_merchants(rows)
         als = self._als.fold_in_merchants(rows, spectral)
         return self._merchants(als, spectral)
 
     def fold_in_creators(self, rows: sp.csr_matrix) -> Vectors:
-        """Factors of creators seen after the fit, from a csr_matrix of shape (n, n_merchants)."""
+        """Factors of creators seen after the fit; as ``fold_in``, mirrored.
+
+        Parameters
+        ----------
+        rows : csr_matrix of shape (n, n_merchants)
+
+        Returns
+        -------
+        float32 array of shape (n, d); an empty row gives zeros
+        """
         check_is_fitted(self, "merchant_factors_")
-        rows = strength(rows, self.typical_)
+        rows = self._strengths(rows, "merchant", len(self.merchant_factors_))
         spectral = self._spectral.fold_in_creators(rows)
         als = self._als.fold_in_creators(rows, spectral)
         return self._creators(als, spectral)
@@ -192,6 +215,25 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
         restored._blend = Blend(**state["blend"]) if state["blend"] else None
         restored._assemble()
         return restored
+
+    def _check_parameters(self) -> None:
+        least = {"factors": 0, "spectral": 0, "width": 1, "support": 1, "iterations": 0}
+        for name, low in least.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+                raise ValueError(f"{name} is {value!r}; expected a whole number from {low} on")
+        if not self.factors and not self.spectral:
+            raise ValueError("factors and spectral are both 0; expected one of them above 0")
+
+    def _strengths(self, rows: sp.csr_matrix, partner: str, partners: int) -> sp.csr_matrix:
+        """Rows of newcomers, checked, as strengths."""
+        rows = checked(rows)
+        if rows.shape[1] != partners:
+            raise ValueError(
+                f"rows have shape {rows.shape}; expected (n, {partners}), a column for each "
+                f"{partner} of the fit"
+            )
+        return strength(rows, self.typical_)
 
     def _assemble(self) -> None:
         self.merchant_factors_, self.creator_factors_ = self._both_sides()
@@ -221,39 +263,3 @@ def _turn(wide: Vectors, onto: Vectors) -> Vectors:
     with threadpool_limits(1, user_api="blas"):  # the same bits whatever the thread count
         turned: Vectors = wide @ onto
     return turned
-
-
-def checked(interactions: sp.csr_matrix) -> sp.csr_matrix:
-    """Interactions as float32 without stored zeros.
-
-    Raises
-    ------
-    ValueError
-        When a weight is negative or not finite.
-    """
-    matrix = sp.csr_matrix(interactions, dtype=np.float32, copy=True)
-    matrix.eliminate_zeros()
-    if not np.all(matrix.data > 0) or not np.all(np.isfinite(matrix.data)):
-        raise ValueError(
-            "interactions hold negative or non-finite weights; expected weights >= 0, "
-            "with refusals and refunds already netted off"
-        )
-    return matrix
-
-
-def strength(weights: sp.csr_matrix, typical: float | None = None) -> sp.csr_matrix:
-    """Weights of any unit as strengths in (0, 2), 1 for a typical one; float32.
-
-    The hundredth cooperation of a pair tells less than its second: ``2 w / (w + typical)``,
-    where the typical weight is the median unless it is given.
-
-    Examples
-    --------
-    >>> strength(sp.csr_matrix(np.array([[0.0, 5.0, 45.0]])), typical=5.0).toarray().tolist()
-    [[0.0, 1.0, 1.7999999523162842]]
-    """
-    matrix = sp.csr_matrix(weights, dtype=np.float32, copy=True)
-    if typical is None:
-        typical = float(np.median(matrix.data)) if matrix.nnz else 1.0
-    matrix.data = 2 * matrix.data / (matrix.data + np.float32(typical))
-    return matrix

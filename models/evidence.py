@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from models.blocks import Block, Vectors
 from models.choice import ChoiceFactors
-from models.collaborative import CollaborativeFactors, strength
-from models.pairs import State
+from models.collaborative import CollaborativeFactors
+from models.foresight import Foresight
+from models.lessons import Lesson
 from models.partners import ExpectedPartner
-from models.weighing import Lesson, Part
+from models.strength import strength
+from models.weighing import Part
 from models.whitening import Whitening, unit
 
 #: Powers tried for the whitening of a block, from none to full.
@@ -47,43 +48,6 @@ class WhitenedBlock:
             whitening.transform(vectors) if mask.any() else None for vectors, mask in sides
         )
         return cls(block.name, whitening, merchants, creators)
-
-
-@dataclass(frozen=True)
-class Foresight:
-    """What stays of one block after the fit: enough to place an entity that comes later.
-
-    Attributes
-    ----------
-    name : str
-    whitening : Whitening
-    partner : ExpectedPartner or None
-        From a merchant to its expected partner; None when the block knows no creator.
-    client : ExpectedPartner or None
-        From a creator to its expected partner; None when the block knows no merchant.
-    """
-
-    name: str
-    whitening: Whitening
-    partner: ExpectedPartner | None
-    client: ExpectedPartner | None
-
-    def state(self) -> State:
-        """What a bundle keeps."""
-        found: dict[str, State] = {"whitening": self.whitening.state()}
-        for name, expected in (("partner", self.partner), ("client", self.client)):
-            if expected is not None:
-                found[name] = expected.state()
-        return found
-
-    @classmethod
-    def from_state(cls, name: str, state: State) -> Foresight:
-        """Restore what ``state`` gave."""
-        partner, client = (
-            ExpectedPartner(**state[side]) if side in state else None
-            for side in ("partner", "client")
-        )
-        return cls(name, Whitening(**state["whitening"]), partner, client)
 
 
 def block_parts(
@@ -156,35 +120,6 @@ def common_width(blocks: Sequence[Block], width: int, room: int) -> int:
         return sum(n * min(cut, b.width) for n, b in zip(sides, blocks, strict=True))
 
     return next((cut for cut in range(width, 8, -8) if taken(cut) <= room), 8)
-
-
-def place(
-    foresights: Sequence[Foresight], vectors: Mapping[str, npt.ArrayLike]
-) -> dict[str, Vectors]:
-    """A newcomer's whitened vector in each block, zeros where none is given.
-
-    Raises
-    ------
-    ValueError
-        For a block that was not there at the fit, or a vector of another length.
-    """
-    names = [block.name for block in foresights]
-    for name in vectors:
-        if name not in names:
-            raise ValueError(
-                f"unknown block {name!r}; this affinity was fitted on: "
-                f"{', '.join(names) or 'no block at all'}"
-            )
-    placed = {}
-    for block in foresights:
-        width = len(block.whitening.turn)
-        given = np.asarray(vectors.get(block.name, np.zeros(width)), dtype=np.float32).ravel()
-        if len(given) != width:
-            raise ValueError(
-                f"vector of block {block.name!r} has {len(given)} numbers; expected {width}"
-            )
-        placed[block.name] = block.whitening.transform(given[None, :])[0]
-    return placed
 
 
 def collaborative_parts(factors: CollaborativeFactors) -> list[Part]:

@@ -61,7 +61,13 @@ class SpectralFactors(BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def fit(self, interactions: sp.csr_matrix) -> Self:
-        """Factorise a non-negative merchants × creators matrix."""
+        """Learn the factors.
+
+        Parameters
+        ----------
+        interactions : csr_matrix of shape (n_merchants, n_creators)
+            Not negative, 0 = never met.
+        """
         matrix = sp.csr_matrix(interactions, dtype=np.float32)
         self.merchant_sums_ = np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel()
         self.creator_sums_ = np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel()
@@ -82,22 +88,33 @@ class SpectralFactors(BaseEstimator):  # type: ignore[misc]
         return self
 
     def fold_in_merchants(self, rows: sp.csr_matrix) -> Vectors:
-        """Factors of merchants seen after the fit.
+        """Factors of merchants seen after the fit, everything else held fixed.
+
+        Exact: a merchant of the fit gets its own factors again.
 
         Parameters
         ----------
         rows : csr_matrix of shape (n, n_creators)
+            Their cooperations, as in ``fit``.
 
         Returns
         -------
-        float32 array of shape (n, factors)
-            A merchant of the fit gets its own factors again; an empty row gives zeros.
+        float32 array of shape (n, factors); an empty row gives zeros
         """
         check_is_fitted(self, "creator_factors_")
         return self._fold_in(rows, self.creator_factors_, self.creator_sums_)
 
     def fold_in_creators(self, rows: sp.csr_matrix) -> Vectors:
-        """Factors of creators seen after the fit, from a csr_matrix of shape (n, n_merchants)."""
+        """Factors of creators seen after the fit; as ``fold_in_merchants``, mirrored.
+
+        Parameters
+        ----------
+        rows : csr_matrix of shape (n, n_merchants)
+
+        Returns
+        -------
+        float32 array of shape (n, factors); an empty row gives zeros
+        """
         check_is_fitted(self, "merchant_factors_")
         return self._fold_in(rows, self.merchant_factors_, self.merchant_sums_)
 

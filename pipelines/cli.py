@@ -92,6 +92,13 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _share(given: float) -> float:
+    # Not a number is between no two.
+    if not 0 < given < 1:
+        raise typer.BadParameter(f"got {given:g}, expected a share above 0 and below 1")
+    return given
+
+
 @app.callback(invoke_without_command=True)
 def alliance(
     context: typer.Context,
@@ -200,7 +207,10 @@ def evaluate(
         int, typer.Option(min=1, help="Days held out at the end, with --split temporal.")
     ] = 30,
     share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share held out, with the cold splits.")
+        float,
+        typer.Option(
+            callback=_share, help="Share held out, above 0 and below 1, with the cold splits."
+        ),
     ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Who that is.")] = 0,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Length of the lists judged.")] = 20,
@@ -308,6 +318,29 @@ def match(
         variety=variety,
     )
     print_list(stdout(), frame, by)
+    return 0
+
+
+@app.command(
+    epilog="Example: alliance diagnose artifacts/bundle m017 --plot artifacts/quadrants.png"
+)
+def diagnose(
+    bundle: BundlePlace,
+    merchant_id: Annotated[str, typer.Argument(metavar="MERCHANT_ID")],
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the quadrant chart into a file.")
+    ] = None,
+    reasons: Annotated[
+        bool, typer.Option("--reasons", help="Tell all that speaks for each diagnosis.")
+    ] = False,
+) -> int:
+    """Tell which of a merchant's cooperations to deepen, mend or end, and how sure that is."""
+    from pipelines.diagnose import diagnose, print_diagnosis
+
+    console = stdout()
+    print_diagnosis(console, diagnose(bundle, merchant_id, plot=plot), reasons=reasons)
+    if plot is not None:
+        console.print(f"The chart is in {shown(plot)}", soft_wrap=True)
     return 0
 
 

@@ -91,15 +91,14 @@ def printed_tables(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     shown = found[["method", *(f"{name}_at_{k}" for name in names)]].set_axis(
         ["method", "coverage", "Gini", "novelty, bits", "popularity lift", "diversity"], axis=1
     )
-    held = evaluation.holdout
-    of = f" of {len(held.among):,} newcomers" if held.newcomers_compete else ""
-    tables = {f"Found in the first {k}{of}; median rank of the first hit": first}
+    lists = _lists(evaluation)
+    tables = {f"Found in {lists}; median rank of the first hit": first}
     if len(evaluation.ahead):
         tables["Served ahead by, paired; p of a sign-flip test, corrected by Holm"] = _leads(
             evaluation
         )
     tables |= {
-        f"Whom the first {k}{of} show": shown,
+        f"Whom {lists} show": shown,
         "Promotions inside their 80 % interval": evaluation.accuracy.intervals,
         "Conversion, predicted and observed": evaluation.accuracy.reliability,
     }
@@ -112,10 +111,14 @@ def notes(evaluation: Evaluation) -> list[str]:
     told, held = list(evaluation.notes), evaluation.holdout
     if held.newcomers_compete:
         n = len(held.among)
+        chance = (
+            f"lists at random would find {evaluation.k / n:.3f}"
+            if evaluation.k < n
+            else f"lists of {evaluation.k:,} have room for all, so take a smaller k to compare"
+        )
         told.append(
-            f"Only the {n:,} newcomers compete; lists at random would find "
-            f"{min(1.0, evaluation.k / n):.3f}. Methods that know histories alone cannot tell "
-            "newcomers apart and list them by their ids."
+            f"Only the {n:,} newcomers compete; {chance}. Methods that know histories alone "
+            "cannot tell newcomers apart and list them by their ids."
         )
     if len(evaluation.settings):
         chosen = evaluation.settings[evaluation.settings["chosen"]]
@@ -124,6 +127,15 @@ def notes(evaluation: Evaluation) -> list[str]:
         told.append(f"Baselines were set by a split inside the past. {named}.")
     told.append(f"Compare with runs on the same question only: {held.fingerprint[:12]}.")
     return told
+
+
+def _lists(evaluation: Evaluation) -> str:
+    """The lists that were judged, as titles name them."""
+    k, held = evaluation.k, evaluation.holdout
+    if not held.newcomers_compete:
+        return f"the first {k:,}"
+    n = len(held.among)
+    return f"the first {k:,} of {n:,} newcomers" if k < n else f"lists of all {n:,} newcomers"
 
 
 def _leads(evaluation: Evaluation) -> pd.DataFrame:

@@ -13,9 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from models.affinity import Affinity
 from models.blocks import Block, Mask, Vectors, unit_rows
-from models.partners import ExpectedPartner
-from models.weighing import Lesson, Part, ask, weigh
-from models.whitening import Whitening, unit
 
 MERCHANTS, CREATORS, GROUPS = 60, 120, 6
 
@@ -293,108 +290,6 @@ def test_a_block_that_knows_nobody_is_passed_over(planted: Planted) -> None:
     assert "given:none" not in affinity.parts_
 
 
-def test_weights_are_found_again() -> None:
-    rng = np.random.default_rng(1)
-    merchants, creators = rng.normal(size=(800, 6)), rng.normal(size=(60, 6))
-    parts = [
-        Part(name, merchants[:, part].astype(np.float32), creators[:, part].astype(np.float32))
-        for name, part in (("a", slice(0, 2)), ("b", slice(2, 4)), ("none", slice(4, 6)))
-    ]
-    truth = np.array([1.5, 0.5, 0.0])
-    utility = sum(
-        w * part.merchants @ part.creators.T for w, part in zip(truth, parts, strict=True)
-    )
-    chosen = (utility + rng.gumbel(size=utility.shape)).argmax(axis=1)
-    later = sp.csr_matrix((np.ones(800), (np.arange(800), chosen)), shape=(800, 60))
-    choices = ask(parts, sp.csr_matrix(later.shape), later, np.arange(60), rng)
-    np.testing.assert_allclose(weigh([choices]), truth, atol=0.15)
-
-
-def test_sampled_candidates_stand_for_all() -> None:
-    rng = np.random.default_rng(2)
-    part = Part("a", np.ones((50, 1), np.float32), rng.normal(size=(900, 1)).astype(np.float32))
-    later = sp.csr_matrix((np.ones(50), (np.arange(50), rng.integers(0, 900, 50))), (50, 900))
-    before = sp.csr_matrix(later.shape)
-    exact = ask([part], before, later, np.arange(900), rng, sampled=900)
-    losses = [
-        ask([part], before, later, np.arange(900), np.random.default_rng(seed), sampled=200).loss(
-            np.array([0.7])
-        )[0]
-        for seed in range(20)
-    ]
-    assert np.mean(losses) == pytest.approx(exact.loss(np.array([0.7]))[0], rel=0.02)
-
-
-def test_questions_are_drawn_where_there_are_many() -> None:
-    part = Part("a", np.ones((50, 1), np.float32), np.ones((9, 1), np.float32))
-    later = sp.csr_matrix((np.ones(50), (np.arange(50), np.arange(50) % 9)), (50, 9))
-    before = sp.csr_matrix(later.shape)
-    few = ask([part], before, later, np.arange(9), np.random.default_rng(0), questions=5)
-    assert few.passed.shape == (1, 5, 9)
-    assert len(few.question) == 5
-    assert few.allowed.sum() == 5 * 8  # nobody is offered what it chose
-
-
-def test_the_gradient_is_that_of_the_loss() -> None:
-    rng = np.random.default_rng(3)
-    parts = [
-        Part("p", *(rng.normal(size=(n, 3)).astype(np.float32) for n in (20, 30))) for _ in range(4)
-    ]
-    later = sp.random(20, 30, density=0.1, random_state=rng).tocsr()
-    choices = ask(parts, sp.csr_matrix(later.shape), later, np.arange(30), rng)
-    at, step = np.array([0.3, 0.1, 0.6, 0.2]), 1e-2
-    _, gradient = choices.loss(at)
-    measured = [
-        (choices.loss(at + step * one)[0] - choices.loss(at - step * one)[0]) / (2 * step)
-        for one in np.eye(4)
-    ]
-    np.testing.assert_allclose(gradient, measured, rtol=0.02, atol=0.05)
-
-
-def test_few_questions_are_enough_to_be_asked_about_newcomers() -> None:
-    before = sp.csr_matrix(np.eye(20))
-    later = sp.csr_matrix(np.roll(np.eye(20), 1, axis=1))
-    assert Lesson.of(before, later, seed=0, enough=10).merchants.tolist() == list(range(20))
-    before = sp.csr_matrix(np.diag(np.arange(20) < 12).astype(float))
-    among = Lesson.of(before, later, seed=0, enough=10)
-    assert among.merchants.tolist() == list(range(12))
-    assert among.later.nnz == 11
-    everybody = Lesson.of(before, later, seed=0, enough=15)
-    assert len(everybody.creators) == 20
-    assert everybody.later.nnz == 20
-
-
-def test_full_whitening_makes_directions_alike() -> None:
-    rng = np.random.default_rng(0)
-    rows = (rng.normal(size=(500, 4)) * [10, 3, 1, 0.5]).astype(np.float32)
-    known = np.ones(500, bool)
-    plain = Whitening.fit([(rows, known)], power=0.0, width=4).transform(rows)
-    np.testing.assert_allclose(plain @ plain.T, unit(rows) @ unit(rows).T, atol=1e-4)
-    white = Whitening.fit([(rows, known)], power=0.5, width=4).transform(rows)
-    spread = white.std(axis=0)
-    assert spread.max() / spread.min() < 1.5
-    assert Whitening.fit([(rows, known)], power=0.5, width=2).transform(rows).shape == (500, 2)
-
-
-def test_whitening_leaves_the_unknown_at_zero() -> None:
-    rows = np.array([[1.0, 0.0], [0.0, 0.0]], dtype=np.float32)
-    white = Whitening.fit([(rows, np.array([True, False]))], power=0.5, width=2)
-    assert not white.transform(rows)[1].any()
-
-
-def test_expected_partner_is_the_mean_drawn_to_what_is_foretold() -> None:
-    partners = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=np.float32)
-    history = sp.csr_matrix(np.array([[3.0, 1.0, 9.0], [0.0, 0.0, 0.0]], dtype=np.float32))
-    own = np.array([[1.0], [1.0]], dtype=np.float32)
-    expected = ExpectedPartner(np.array([[0.5, 0.5]], dtype=np.float32), prior=2.0)
-    # The third partner's place is unknown: it neither adds nor counts.
-    np.testing.assert_allclose(
-        expected.transform(history, own, partners),
-        [[(3 + 2 * 0.5) / (4 + 2), (1 + 2 * 0.5) / (4 + 2)], [0.5, 0.5]],
-        rtol=1e-6,
-    )
-
-
 @pytest.mark.parametrize("own", [True, False])
 def test_three_partners_are_enough_without_a_retraining(own: bool) -> None:
     """Fold-in of merchants with three partners against a fit that has seen them."""
@@ -442,18 +337,6 @@ def test_merchants_without_history_are_weighed_as_newcomers() -> None:
     again = affinity.embed_merchant(blocks={one.name: one.merchants[0] for one in blocks})
     np.testing.assert_allclose(again, affinity.merchant_vectors_[0], atol=1e-4)
     assert planted.right(scores(affinity), COLD_M, ALL_C) > 0.9
-
-
-def test_newcomers_are_asked_about_apart() -> None:
-    history = sp.csr_matrix(np.ones((30, 5), np.float32))
-    assert Lesson.with_newcomers(history, np.arange(30) < 10, seed=0) is None
-    lesson = Lesson.with_newcomers(history, np.ones(30, bool), seed=0)
-    assert lesson is not None
-    fresh = np.diff(lesson.before.indptr) == 0
-    assert fresh.sum() == 7
-    assert (np.diff(lesson.later.indptr) > 0).tolist() == fresh.tolist()
-    assert lesson.of_newcomers_mostly
-    assert not Lesson.of(history, history, seed=0).of_newcomers_mostly
 
 
 def test_a_creator_of_newcomers_is_embedded_as_if_they_were_known() -> None:

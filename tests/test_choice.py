@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
 from models.blocks import Vectors
-from models.choice import ChoiceFactors, _offer
+from models.choice import ChoiceFactors
 
 MERCHANTS, CREATORS, CIRCLES = 40, 120, 4
 MERCHANT_CIRCLE = np.arange(MERCHANTS) % CIRCLES
@@ -97,25 +97,6 @@ def test_a_merchant_without_partners_is_what_its_vectors_say(fitted: ChoiceFacto
     own = axes(np.arange(CIRCLES))
     found = fitted.fold_in_merchants(sp.csr_matrix((CIRCLES, CREATORS), dtype=np.float32), own)
     np.testing.assert_allclose(found, own @ fitted.merchant_map_, atol=1e-6)
-
-
-def test_a_sample_stands_for_the_rest() -> None:
-    rng = np.random.default_rng(0)
-    offered, stands_for = _offer(np.arange(5_000), np.array([7, 7, 4_000]), 500, rng)
-    assert len(offered) == 502
-    assert (np.diff(offered) > 0).all()
-    assert stands_for[np.searchsorted(offered, [7, 4_000])].tolist() == [0.0, 0.0]
-    assert np.exp(stands_for).sum() == pytest.approx(5_000, rel=1e-5)
-    everyone, weights = _offer(np.arange(50), np.array([3]), 20, rng)
-    assert everyone.tolist() == list(range(50))
-    assert not weights.any()
-
-
-def test_questions_are_bounded(met: sp.csr_matrix) -> None:
-    few = ChoiceFactors(factors=2, rounds=5, most=100, batch=64)
-    batches = list(few._batches(met.nnz, np.random.default_rng(0)))
-    assert [len(rows) for _, rows in batches] == [64, 36]
-    assert [share for share, _ in batches] == [0.0, 0.64]
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (0, 4), (3, 0)])

@@ -30,7 +30,9 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_commands_of_the_contract_are_there() -> None:
-    assert COMMANDS == ["check", "demo", "evaluate", "match", "score", "simulate", "train"]
+    assert COMMANDS == [
+        "check", "demo", "diagnose", "evaluate", "match", "score", "simulate", "train",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -65,9 +67,13 @@ def test_version(capsys: CAPTURE) -> None:
         (["check", "nowhere"], "alliance: nowhere: no such folder; expected a market"),
         (["train", "nowhere", "--bundle", "b"], "alliance: nowhere: no such folder"),
         (["evaluate", "nowhere"], "alliance: nowhere: no such folder"),
+        (["evaluate", "m", "--share", "nan"], "'--share': got nan, expected a share above 0 and b"),
+        (["evaluate", "m", "--share", "1"], "'--share': got 1, expected a share above 0 and below"),
         (["score", "nowhere", "--out", "o"], "alliance: nowhere: no manifest.json here"),
         (["match", "nowhere", "m1"], "alliance: nowhere: no manifest.json here; make a bundle"),
         (["match", "b", "m1", "--where", "x"], "alliance: --where x: expected field=a,b"),
+        (["diagnose", "nowhere", "m1"], "alliance: nowhere: no manifest.json here; make a bundle"),
+        (["diagnose", "b", "m1", "--plot", "x.pdf"], "--plot x.pdf: expected a file that ends in"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_2(

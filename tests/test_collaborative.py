@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 
-from models.collaborative import CollaborativeFactors, strength
+from models.collaborative import CollaborativeFactors
 from models.spectral import SpectralFactors
 
 
@@ -106,13 +108,6 @@ def test_the_unit_of_the_weights_does_not_matter(seed: int, unit: float) -> None
     )
 
 
-def test_stronger_cooperation_counts_more() -> None:
-    told = strength(sp.csr_matrix(np.array([[1.0, 2.0, 100.0]])))
-    assert told.data.tolist() == sorted(told.data.tolist())
-    assert told.data[1] == 1.0
-    assert told.data.max() < 2.0
-
-
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
 def test_weights_must_be_finite_and_not_negative(bad: float) -> None:
     with pytest.raises(ValueError, match="negative or non-finite weights; expected weights >= 0"):
@@ -139,6 +134,79 @@ def test_cut_to_their_width_they_rank_and_fold_in_as_before() -> None:
     again = CollaborativeFactors.from_state(factors.state())
     np.testing.assert_array_equal(again.creator_factors_, factors.creator_factors_)
     np.testing.assert_array_equal(again.fold_in(met[:4]), factors.fold_in(met[:4]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"factors": -1}, "factors is -1; expected a whole number from 0 on"),
+        ({"factors": 2.5}, "factors is 2.5; expected a whole number from 0 on"),
+        ({"spectral": True}, "spectral is True; expected a whole number from 0 on"),
+        ({"width": 0}, "width is 0; expected a whole number from 1 on"),
+        ({"support": 0}, "support is 0; expected a whole number from 1 on"),
+        ({"iterations": -1}, "iterations is -1; expected a whole number from 0 on"),
+        (
+            {"factors": 0, "spectral": 0},
+            "factors and spectral are both 0; expected one of them above 0",
+        ),
+    ],
+)
+def test_parameters_that_cannot_be_used_are_named(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        CollaborativeFactors(**settings).fit(checkerboard(6))
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0)])
+def test_an_empty_side_is_refused(shape: tuple[int, int]) -> None:
+    words = f"interactions have shape {shape}; expected at least one merchant and one creator"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        CollaborativeFactors().fit(sp.csr_matrix(shape))
+
+
+def test_what_is_no_matrix_is_refused() -> None:
+    words = "interactions are of type NoneType; expected a sparse matrix of merchants × creators"
+    with pytest.raises(ValueError, match=words):
+        CollaborativeFactors().fit(None)
+
+
+def test_fold_in_wants_the_columns_of_the_fit() -> None:
+    factors = CollaborativeFactors(factors=4, spectral=4).fit(checkerboard(10)[:6])
+    words = "rows have shape (1, 9); expected (n, 10), a column for each creator of the fit"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        factors.fold_in(sp.csr_matrix((1, 9)))
+    words = "rows have shape (1, 10); expected (n, 6), a column for each merchant of the fit"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        factors.fold_in_creators(sp.csr_matrix((1, 10)))
+    with pytest.raises(ValueError, match="negative or non-finite weights"):
+        factors.fold_in(sp.csr_matrix(np.full((1, 10), np.nan)))
+
+
+def test_cells_of_one_pair_are_one_cooperation_in_whatever_order_they_come() -> None:
+    met = sp.random(30, 20, density=0.3, random_state=3, dtype=np.float32).tocsr()
+    halves = sp.csr_matrix(
+        (
+            np.repeat(met.data / 2, 2),
+            np.repeat(met.indices, 2),
+            np.concatenate([[0], np.cumsum(2 * np.diff(met.indptr))]),
+        ),
+        shape=met.shape,
+    )
+    backwards = met.copy()
+    for start, end in zip(met.indptr[:-1], met.indptr[1:], strict=True):
+        backwards.data[start:end] = met.data[start:end][::-1]
+        backwards.indices[start:end] = met.indices[start:end][::-1]
+    backwards.has_sorted_indices = False
+    plain = CollaborativeFactors(factors=4, spectral=4).fit(met)
+    for other in (halves, backwards):
+        again = CollaborativeFactors(factors=4, spectral=4).fit(other)
+        np.testing.assert_array_equal(again.creator_factors_, plain.creator_factors_)
+        np.testing.assert_array_equal(again.fold_in(other), plain.fold_in(met))
+
+
+def test_leaving_als_out_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    factors = CollaborativeFactors(factors=0, spectral=4).fit(checkerboard(12))
+    factors.fold_in(checkerboard(12)[:2])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_either_kind_of_factors_can_be_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -296,6 +297,25 @@ def test_newcomers_compete_among_themselves(newcomers: tuple[str, Evaluation, Pa
     assert ranking.loc["served", "recall_at_5"] > 5 / len(cold)
     for name in ("item neighbours", "EASE", "implicit ALS"):
         assert ranking.loc[name, "recall_at_5"] == ranking.loc["popularity", "recall_at_5"]
+
+
+def test_lists_with_room_for_all_newcomers_are_called_so(
+    newcomers: tuple[str, Evaluation, Path],
+) -> None:
+    _, found, _ = newcomers
+    pool = len(found.holdout.among)
+    for k in (pool, 797):
+        named = found.ranking.rename(
+            columns=lambda name, k=k: re.sub("_at_5(?!0)", f"_at_{k}", name)
+        )
+        long = replace(found, k=k, ranking=named)
+        titles = list(printed_tables(long))
+        assert titles[0].startswith(f"Found in lists of all {pool} newcomers; median rank of the f")
+        assert f"Whom lists of all {pool} newcomers show; synthetic market" in titles
+        assert (
+            f"Only the {pool} newcomers compete; lists of {k} have room for all, so take a "
+            "smaller k to compare. Methods"
+        ) in notes(long)[0]
 
 
 def test_newcomers_ask_among_everybody(

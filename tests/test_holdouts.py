@@ -196,6 +196,9 @@ def test_a_market_with_fewer_tables_can_lose_pairs_too(tmp_path: Path) -> None:
 
 ONE = [("2026-01-01", "m1", "c1"), ("2026-03-01", "m1", "c1")]
 TWO = [("2026-01-01", "m1", "c1"), ("2026-01-02", "m1", "c2")]
+ONE_DAY = [("2026-01-01 08:00", "m1", "c1"), ("2026-01-01 19:00", "m1", "c2")]
+ONE_DAY += [("2026-01-01 20:00", "m2", "c2")]
+NIGHT = [("2026-01-01 22:00", "m1", "c1"), ("2026-01-02 02:00", "m1", "c2")]
 PROFILE = pd.DataFrame({"merchant_id": ["m1"]})
 
 
@@ -211,6 +214,18 @@ PROFILE = pd.DataFrame({"merchant_id": ["m1"]})
         ),
         (ONE, {"days": 90}, r"first promotion is of 2026-01-01.*hold out fewer days"),
         (ONE, {"days": 30}, r"no merchant met a new creator .*hold out more days"),
+        (
+            ONE,
+            {"days": 30, "direction": "merchants"},
+            r"no creator met a new merchant after 2026-01-30; hold out more days",
+        ),
+        (
+            ONE_DAY,
+            {},
+            r"holdout of 30 days: all promotions are of one day, 2026-01-01, which leaves no past "
+            r"to learn from; hold out another way, with alliance evaluate --split leave-last, ",
+        ),
+        (NIGHT, {"days": 1}, "are of one day, 2026-01-01 to 2026-01-02, which leaves no past"),
         (ONE, {"split": "leave-last"}, "leave-last: no merchant has two partners"),
         (TWO, {"split": "leave-last"}, "the last of them a creator that is known without it"),
         (
@@ -231,6 +246,11 @@ def test_what_leaves_nothing_is_said(
 ) -> None:
     with pytest.raises(BadInput, match=complaint):
         hold_out(market_of(tmp_path, rows), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_market_of_one_day_can_be_held_out_the_way_that_is_offered(tmp_path: Path) -> None:
+    market = market_of(tmp_path, ONE_DAY)
+    assert found_pairs(hold_out(market, "leave-last")) == {("m1", "c2")}
 
 
 def test_a_cold_split_needs_somebody_to_learn_from_and_somebody_to_find(tmp_path: Path) -> None:

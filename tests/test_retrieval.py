@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -364,9 +365,35 @@ def test_the_table_takes_ratios_against_implicits_defaults() -> None:
     assert text["CPU ×"].tolist() == ["1.00", "2.50", "0.50", ""]
     assert text["note"].tolist() == ["", "penalty 50", "", ""]
     assert text["peak GB"].iloc[0] == "0.25"
-    lines = retrieval.markdown(text).splitlines()
-    assert lines[1].count("---") == len(text.columns)
-    assert lines[3].startswith("| lastfm | EASE | 0.1500 |")
+
+
+def test_the_table_for_a_readme_is_narrow() -> None:
+    retrieval = module("retrieval")
+    result = {"R@20": 0.1, "NDCG@20": 0.2, "MRR": 0.1, "fit_cpu_s": 2.0, "rank_cpu_s": 1.0}
+    result |= {"fit_peak_bytes": 2.5e8}
+    key = {"settings": {"factors": 256, "regularization": 100.0, "alpha": 40.0}}
+    needs = {"reason": "needs a market, this is a matrix"}
+    text = retrieval.table(
+        {
+            ("lastfm", "als"): {**result, "key": {"settings": {}}},
+            ("lastfm", "als-tuned"): {**result, "R@20": 0.15, "key": key},
+            ("lastfm", "cosine"): needs,
+            ("lastfm", "served"): needs,
+        }
+    )
+    assert retrieval.markdown(text).splitlines() == [
+        "| set | method | R@20 | NDCG@20 | R@20 × implicit ALS | fit CPU s | peak GB | note |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| lastfm | implicit ALS, its defaults | 0.1000 | 0.2000 | 1.00 | 2.0 | 0.25 |  |",
+        "| lastfm | implicit ALS, tuned | 0.1500 | 0.2000 | 1.50 | 2.0 | 0.25 "
+        "| factors 256, λ 100, α 40 |",
+        "",
+        "Not on lastfm: untrained cosine of given vectors; alliance, as served "
+        "(needs a market, this is a matrix).",
+    ]
+    nothing = retrieval.markdown(text.iloc[2:])
+    assert nothing.startswith("\nNot on lastfm: ")
+    assert "|" not in nothing
 
 
 # The sets
@@ -414,7 +441,9 @@ def test_sets_are_read_and_cut(tmp_path: Path) -> None:
     assert np.argwhere(films_split.asked.toarray()).tolist() == [[7, 1]]
     assert np.argwhere(films_split.history.toarray()).tolist() == [[7, 2], [7, 3], [8, 1]]
 
-    with pytest.raises(FileNotFoundError, match="bmi_brand_creator; give the folder that holds"):
+    with pytest.raises(
+        FileNotFoundError, match=r"bmi_brand_creator is no folder; .*that holds bmi_"
+    ):
         sets.prepare("bmi", data, work)
 
 
@@ -423,15 +452,81 @@ def test_the_command_prints_a_table_and_names_what_is_left_out(
 ) -> None:
     users = [f"{user} " + " ".join(str(item) for item in range(10)) for user in range(4)]
     gzipped(tmp_path / "gowalla_m1" / "train.txt.gz", "\n".join(users))
-    command = ["retrieval.py", str(tmp_path), "--sets", "gowalla", "bmi"]
+    command = ["retrieval.py", str(tmp_path)]
     command += ["--methods", "popularity", "served", "--out", str(tmp_path / "out"), "--markdown"]
     monkeypatch.setattr(sys, "argv", command)
     module("retrieval").main()
     printed = capsys.readouterr().out
     assert "| gowalla | popularity | 1.0000 |" in printed
-    assert "needs a market, this is a matrix |" in printed
+    assert "Not on gowalla: alliance, as served (needs a market, this is a matrix)." in printed
     assert "gowalla: own split" in printed
-    assert "bmi: left out; no " in printed
+    assert f"left out, bmi: {tmp_path / 'bmi_brand_creator'} is no folder; " in printed
+
+
+NO_BMI = r"/bmi_brand_creator is no folder; expected one with brands\.csv, .*; give the folder that"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "complaint"),
+    [
+        (
+            "retrieval",
+            "nope",
+            "error: gowalla: nope/gowalla_m1 is no folder; expected one with tra",
+        ),
+        ("retrieval", "there --sets lastfm bmi", f"error: bmi: there{NO_BMI} holds bmi_brand"),
+        ("retrieval", "there --sets gowalla", r"gowalla: there/gowalla_m1 has no train\.txt\.gz; "),
+        ("retrieval", "there --gowalla-test nope", "--gowalla-test: nope is no file; expected Go"),
+        ("retrieval", "there --gowalla-test there/x", "but gowalla is not measured; add it to --"),
+        ("retrieval", "there --limit -1", "--limit: got -1, expected a number above 0, such as 1"),
+        ("retrieval", "there --limit nan", "--limit: got nan, expected a number above 0, such as"),
+        ("retrieval", "there --limit soon", "--limit: got soon, expected a number above 0, such"),
+        ("variety", "nope", "error: nope/instagram_kim2020 is no folder; expected one with posts"),
+        ("fold_in", "nope", "error: nope/gowalla_m1 is no folder; .*; give the folder that holds"),
+        (
+            "fold_in",
+            "nope --set ml100k",
+            r"error: nope/ml100k is no folder; .* with ml-100k\.inter",
+        ),
+        (
+            "instagram",
+            "nope",
+            r"error: nope is no folder; expected one with posts\.csv\.gz, .*; giv",
+        ),
+        ("instagram", "there", "error: there has no posts.*; give the data set's own folder"),
+        ("instagram", "there --cuts 0.6 1", "got 1, expected a number above 0 and below 1, such"),
+        ("bmi", "nope", r"error: nope is no folder; expected one with brands\.csv, .*; give the"),
+        ("bmi", "nope --folds 1", "--folds: got 1, expected a whole number from 2 on"),
+        ("bmi", "brands --folds 3", "--folds: got 3, expected 2 to 2, a brand each at most"),
+        ("bmi", "nope --seed a", "--seed: got a, expected a whole number from 0 on"),
+    ],
+)
+def test_a_slip_is_told_before_any_work(
+    name: str,
+    arguments: str,
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there" / "lastfm_user_artist").mkdir(parents=True)
+    for file in ("lastfm_user_artist/data1.txt.gz", "lastfm_user_artist/test1.txt.gz", "x"):
+        (tmp_path / "there" / file).touch()
+    (tmp_path / "there" / "gowalla_m1").mkdir()
+    (tmp_path / "brands").mkdir()
+    for file in module("bmi").FILES:
+        (tmp_path / "brands" / file).touch()
+    (tmp_path / "brands" / "pairs_train.csv").write_text(
+        "brand_id,creator_id,endorsement_score\nb1,c1,1\nb2,c1,1\n"
+    )
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments.split()])
+    with pytest.raises(SystemExit) as stopped:
+        module(name).main()
+    told = capsys.readouterr()
+    assert stopped.value.code == 2
+    assert re.search(complaint, told.err.splitlines()[-1])
+    assert told.out == ""
 
 
 # Fold-in

@@ -27,6 +27,7 @@ from models.interactions import InteractionBuilder
 from models.outcome import OutcomeModel
 from models.pairs import Pairs
 from training import entities as facts
+from training.cooperations import past_cooperations
 from training.crowding import learn_crowding
 from training.entities import Entities
 from training.market import Market, bounds, point
@@ -154,7 +155,9 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
     )
 
     tell("outcomes")
-    outcomes = _outcomes(market, ids, PairFits(blocks.get("audience"), blocks.get("category")))
+    fits = PairFits(blocks.get("audience"), blocks.get("category"))
+    outcomes = _outcomes(market, ids, fits)
+    cooperations = past_cooperations(market, ids, outcomes, fits)
 
     tell("index")
     index = CreatorIndex.build(
@@ -184,6 +187,7 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
         history=_history(market, ids),
         index=index,
         crowding=Crowding({}, {}),
+        cooperations=lambda: cooperations,
     )
     tell("crowding")
     return replace(learnt, crowding=learn_crowding(learnt, seed=settings.seed))

@@ -70,13 +70,20 @@ def last_days(market: Market, days: int = 30, direction: str = "creators") -> Ho
     Raises
     ------
     BadInput
-        When no promotion is older than that, or no known merchant met a new known creator.
+        When no promotion is older than that, or nobody known met a new known partner.
     """
     promotions = market.table("promotions")
     times = promotions["occurred_at"]
     # A market may be known up to a day on which nothing has happened for long.
     end = min(market.as_of, times.max())
     cut = end - pd.Timedelta(days=days)
+    if times.min() > end - pd.Timedelta(days=1):
+        span = " to ".join(dict.fromkeys(f"{one:%Y-%m-%d}" for one in (times.min(), end)))
+        raise BadInput(
+            f"holdout of {days} days: all promotions are of one day, {span}, which leaves no "
+            "past to learn from; hold out another way, with alliance evaluate --split leave-last, "
+            "cold-merchants or cold-creators"
+        )
     if not (times <= cut).any():
         raise BadInput(
             f"holdout of {days} days: the first promotion is of {times.min():%Y-%m-%d}, the "
@@ -91,8 +98,9 @@ def last_days(market: Market, days: int = 30, direction: str = "creators") -> Ho
         later=promotions[(times > cut).to_numpy()],
     )
     if held is None:
+        who, whom = _sides(direction)
         raise BadInput(
-            f"holdout of {days} days: no merchant met a new creator after {cut:%Y-%m-%d}; "
+            f"holdout of {days} days: no {who} met a new {whom} after {cut:%Y-%m-%d}; "
             "hold out more days"
         )
     return held
@@ -108,7 +116,7 @@ def last_partners(market: Market, direction: str = "creators") -> Holdout:
     """
     if direction not in DIRECTIONS:
         raise BadInput(f"direction is {direction!r}; expected creators or merchants")
-    who, whom = ("merchant", "creator") if direction == "creators" else ("creator", "merchant")
+    who, whom = _sides(direction)
     _, later = leave_last(market.table("promotions"), f"{who}_id")
     past = without_pairs(market, later)
     held = Holdout.of("leave-last", direction, {}, as_of=market.as_of, past=past, later=later)
@@ -180,3 +188,8 @@ def cold(
     if held is None:
         raise BadInput(f"{split}: none of their partners is known without them; hold out less")
     return held
+
+
+def _sides(direction: str) -> tuple[str, str]:
+    """Who asks, and who is asked for."""
+    return ("merchant", "creator") if direction == "creators" else ("creator", "merchant")
