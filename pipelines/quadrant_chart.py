@@ -17,7 +17,7 @@ from matching.diagnosis.quadrants import QUADRANTS, UNKNOWN
 from matching.errors import BadInput
 from models.pairs import Floats
 from pipelines.console import number
-from training.drawing import INK, QUIET, figure_with_axes
+from training.drawing import INK, QUIET, figure_with_axes, headline
 
 _COLOURS = dict(zip(QUADRANTS, ("#0b6e8a", "#5f7f3b", "#d98e32", "#b5473c"), strict=True))
 #: What to do, in as many words as a corner has room for.
@@ -181,20 +181,7 @@ def _box(of: Artist) -> _Box:
 def _tell(axes: Axes, frame: pd.DataFrame, merchant_id: str) -> None:
     """Title, what it is compared with, the axes and the legend."""
     title = f"Cooperations of {merchant_id}"
-    title += " (synthetic market)" if frame.attrs.get("synthetic") else ""
-    notes = frame.attrs["notes"]
-    axes.set_title(
-        title, loc="left", color=INK, fontsize=12, fontweight="bold", pad=10 + 12 * len(notes)
-    )
-    axes.annotate(
-        "\n".join(notes),
-        (0, 1),
-        (0, 6),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        color="#5c6b74",
-        fontsize=8,
-    ).set_in_layout(False)
+    headline(axes, title, frame.attrs["notes"], synthetic=bool(frame.attrs.get("synthetic")))
     unknown = int((frame["quadrant"] == UNKNOWN).sum())
     left_out = f"; {unknown} without known figures are left out" if unknown else ""
     axes.set_xlabel(

@@ -34,12 +34,19 @@ def figure_with_axes(*, tall: float = 1.0) -> tuple[Figure, Axes]:
 
 def entitle(axes: Axes, evaluation: Evaluation, title: str, below: str) -> None:
     """Title with the question under it, and what the horizontal axis shows."""
-    title += " (synthetic market)" if evaluation.synthetic else ""
-    told = textwrap.fill(f"{evaluation.holdout.split} split; {evaluation.holdout.told}", 100)
-    under = 8 + 16 * (1 + told.count("\n"))
-    axes.set_title(title, loc="left", color=INK, fontsize=12, fontweight="bold", pad=under)
+    told = f"{evaluation.holdout.split} split; {evaluation.holdout.told}"
+    headline(axes, title, textwrap.wrap(told, 100), synthetic=evaluation.synthetic)
+    axes.set_xlabel(below, color=INK, fontsize=9)
+
+
+def headline(axes: Axes, title: str, lines: Sequence[str], *, synthetic: bool) -> None:
+    """Title that says whether the market is synthetic, and small lines under it."""
+    title += " (synthetic market)" if synthetic else ""
+    axes.set_title(
+        title, loc="left", color=INK, fontsize=12, fontweight="bold", pad=8 + 16 * len(lines)
+    )
     axes.annotate(
-        told,
+        "\n".join(lines),
         (0, 1),
         (0, 8),
         xycoords="axes fraction",
@@ -47,7 +54,6 @@ def entitle(axes: Axes, evaluation: Evaluation, title: str, below: str) -> None:
         color="#5c6b74",
         fontsize=8,
     ).set_in_layout(False)
-    axes.set_xlabel(below, color=INK, fontsize=9)
 
 
 def colours_of(methods: Sequence[str]) -> dict[str, str]:
