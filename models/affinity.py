@@ -123,7 +123,8 @@ class Affinity(BaseEstimator):  # type: ignore[misc]
         """
         matrix = checked(interactions)
         _check_rows(blocks, matrix)
-        told = [without_echo(block, strength(matrix)) for block in blocks]
+        met = strength(matrix)
+        told = [without_echo(block, met) for block in blocks]
         speaking = [b for b in told if b.merchant_known.any() or b.creator_known.any()]
         with threadpool_limits(1, user_api="blas"):  # the same bits whatever the thread count
             rng = np.random.default_rng(self.seed)

@@ -151,7 +151,9 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
                 merchant_weights=1 / np.sqrt(np.maximum(busy, 1.0)),
                 creator_weights=1 / np.sqrt(np.maximum(sought, 1.0)),
             )
-        self._assemble()
+            merchants = _turn(merchants, self._blend.merchants)
+            creators = _turn(creators, self._blend.creators)
+        self._keep(merchants, creators)
         return self
 
     def fold_in(self, rows: sp.csr_matrix) -> Vectors:
@@ -213,7 +215,7 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
         restored._als = AlternatingFactors.from_state(state["als"])
         restored._spectral = SpectralFactors.from_state(state["spectral"])
         restored._blend = Blend(**state["blend"]) if state["blend"] else None
-        restored._assemble()
+        restored._keep(*restored._both_sides())
         return restored
 
     def _check_parameters(self) -> None:
@@ -235,9 +237,9 @@ class CollaborativeFactors(BaseEstimator):  # type: ignore[misc]
             )
         return strength(rows, self.typical_)
 
-    def _assemble(self) -> None:
-        self.merchant_factors_, self.creator_factors_ = self._both_sides()
-        als, both = self.factors, self.merchant_factors_.shape[1]
+    def _keep(self, merchants: Vectors, creators: Vectors) -> None:
+        self.merchant_factors_, self.creator_factors_ = merchants, creators
+        als, both = self.factors, merchants.shape[1]
         self.parts_ = (
             {"als": slice(0, als), "spectral": slice(als, both)}
             if self._blend is None

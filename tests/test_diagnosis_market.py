@@ -45,7 +45,7 @@ def of(market: Market) -> Cooperations:
         merchants=facts.merchant_features(market, ids.merchants),
         products=facts.product_features(market, ids.products),
     )
-    return past_cooperations(market, ids, outcomes, fits)
+    return past_cooperations(market, ids, outcomes, pairs)
 
 
 def row(merchant: str, creator: str, **figures: object) -> dict[str, object]:

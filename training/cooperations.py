@@ -7,28 +7,29 @@ import numpy.typing as npt
 import pandas as pd
 
 from matching.diagnosis import Cooperations
-from models.fits import PairFits
 from models.outcome import OutcomeModel
-from models.pairs import Floats
+from models.pairs import Floats, Pairs
 from models.vocabulary import Rows
 from training.entities import Entities, by_row
 from training.market import Market, bounds
 
 
 def past_cooperations(
-    market: Market, ids: Entities, outcomes: OutcomeModel, fits: PairFits
+    market: Market, ids: Entities, outcomes: OutcomeModel, pairs: Pairs
 ) -> Cooperations:
     """Read the promotions of a market, in an order that does not depend on that of the file.
 
     Only exact numbers count: a range, or a blank, is unknown. Where conversion is counted on views,
     the products that a merchant has in one session share its views, which every row repeats.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        Those of the promotions, row by row.
     """
     rows = market.table("promotions")
-    merchant, _ = ids.merchants.find(rows["merchant_id"])
-    creator, _ = ids.creators.find(rows["creator_id"])
-    places, known = ids.products.find(rows["product_id"])
-    product = np.full(len(rows), -1, dtype=np.int32)
-    product[known] = places
+    merchant, creator = pairs.merchant, pairs.creator
+    product = np.where(pairs.product < len(ids.products), pairs.product, -1).astype(np.int32)
     exact = {name: _exact(rows, name) for name in ("views", "exposures", "clicks", "orders")}
     shown_basis = "exposures" if np.isfinite(exact["exposures"]).any() else "views"
     shown = exact[shown_basis]
@@ -46,7 +47,6 @@ def past_cooperations(
     session = _sessions(creator, name[order])
     if basis == "views":
         trials = _shared(trials, merchant, session)
-    asked = np.where(product < 0, len(ids.products), product).astype(np.int32)
     listed = by_row(market.table("merchants"), "merchant_id", ids.merchants)
     (industry, industries), (tier, tiers) = (_numbers(listed[one]) for one in ("industry", "tier"))
     return Cooperations(
@@ -59,7 +59,7 @@ def past_cooperations(
         orders=orders,
         arrived=np.asarray(arrived)[order],
         shown=shown,
-        fit=fits.audience(merchant, creator, asked),
+        fit=pairs.audience_fit[order],
         industry=industry,
         tier=tier,
         industries=industries,

@@ -156,8 +156,9 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
 
     tell("outcomes")
     fits = PairFits(blocks.get("audience"), blocks.get("category"))
-    outcomes = _outcomes(market, ids, fits)
-    cooperations = past_cooperations(market, ids, outcomes, fits)
+    pairs = promotion_pairs(market.table("promotions"), ids, fits)
+    outcomes = _outcomes(market, ids, pairs)
+    cooperations = past_cooperations(market, ids, outcomes, pairs)
 
     tell("index")
     index = CreatorIndex.build(
@@ -243,9 +244,8 @@ def _history(market: Market, ids: Entities) -> History:
     )
 
 
-def _outcomes(market: Market, ids: Entities, fits: PairFits) -> OutcomeModel:
+def _outcomes(market: Market, ids: Entities, pairs: Pairs) -> OutcomeModel:
     """Fit what a promotion brings on all that were seen."""
-    pairs = promotion_pairs(market.table("promotions"), ids, fits)
     return OutcomeModel().fit(
         pairs,
         promotion_outcomes(market),
