@@ -23,7 +23,7 @@ import pandas as pd
 from matching.errors import BundleError
 from models.pairs import State
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 
 

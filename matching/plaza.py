@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from matching.addresses import folder_of
+from matching.batches import batch_of
 from matching.bundle import Bundle
 from matching.diagnosis import Diagnosis
 from matching.errors import BadInput
@@ -119,6 +121,39 @@ class Plaza:
         askers = [self._desk.merchant(one, product_id) for one in ids]
         listings = [self._lists.of_creators(asker, asked) for asker in askers]
         return frame_of_many("creator_id", self.creator_ids, listings, "merchant_id", ids)
+
+    def score(
+        self,
+        merchant_ids: Sequence[str],
+        k: int = 50,
+        *,
+        objective: str | None = None,
+        variety: float = 0.0,
+    ) -> pa.RecordBatch:
+        """Rank creators for a block of merchants, as Arrow: what batch jobs run.
+
+        Parameters
+        ----------
+        merchant_ids : list of str
+        k, objective, variety
+            As in :meth:`creators_for`.
+
+        Returns
+        -------
+        RecordBatch of :data:`~matching.batches.SCHEMA`
+            The rows that :meth:`creators_for` gives for the same merchants, in the same order;
+            null where a number is not known.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds a merchant.
+        BadInput
+            When an argument cannot be used.
+        """
+        return batch_of(
+            self.creators_for(list(merchant_ids), k, objective=objective, variety=variety)
+        )
 
     def creators_for_audience(
         self,
