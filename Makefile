@@ -13,31 +13,42 @@ READY := .venv/.ready
 # MLflow calls home unless told otherwise before its import.
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup libgomp lint types test demo bench-setup lock clean
+.PHONY: help setup libgomp java lint types test demo bench-setup lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(READY) ## .venv with everything in it, every package held to its hash
 
-# pip of the bare Python fetches uv, uv fetches the rest: seconds where pip takes minutes.
-$(READY): requirements.txt requirements-uv.txt pyproject.toml Makefile | libgomp
+# pip of the bare Python fetches uv, uv fetches the rest: seconds where pip takes minutes. pyspark
+# comes as source; what builds it is held to its hash by the same file that holds uv.
+$(READY): requirements.txt requirements-uv.txt pyproject.toml Makefile | libgomp java
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is $$($(PYTHON) -V); run: make PYTHON=python3.12 …" >&2; exit 1; }
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --build-constraints requirements-uv.txt requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# $(call debian,PACKAGE): as root, by sudo that asks nothing, or not at all.
+debian = install='apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1)'; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then bash -c "$$install" >/dev/null; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then sudo -n bash -c "$$install" >/dev/null; \
+	else echo "no right to install it here; run: sudo apt-get install -y $(1)" >&2; false; fi
 
 # The wheel of implicit links to GNU OpenMP, which a bare Debian does not have.
 libgomp:
 	@if [ "$$(uname)" != Linux ] || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then exit 0; fi; \
-	install='apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libgomp1'; \
 	echo "libgomp.so.1 is missing; installing libgomp1"; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then bash -c "$$install" >/dev/null; \
-	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then sudo -n bash -c "$$install" >/dev/null; \
-	else echo "no right to install it here; run: sudo apt-get install -y libgomp1" >&2; exit 1; fi
+	$(call debian,libgomp1)
+
+# Spark runs on Java. Everything else does without, so the setting-up goes on where it cannot be had;
+# the tests of Spark then say that they are skipped, and in CI they fail.
+java: ## Java for `alliance score --engine spark`, where there is none yet
+	@if java -version >/dev/null 2>&1 || "$${JAVA_HOME:-/none}/bin/java" -version >/dev/null 2>&1; then exit 0; fi; \
+	echo "java is missing; installing openjdk-17-jre-headless"; \
+	{ $(call debian,openjdk-17-jre-headless); } || true
 
 lint: $(READY) ## format, style and the layers of the house
 	$(BIN)/ruff format --check .

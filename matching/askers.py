@@ -1,55 +1,62 @@
-"""Who asks: a merchant for creators, or a creator for merchants."""
+"""Who asks: merchants for creators, or creators for merchants; one of them or a thousand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from matching.history import Ragged
 from models.blocks import Vectors
 from models.vocabulary import Rows
 
 
 @dataclass(frozen=True)
-class Asker:
-    """A merchant that asks for creators, known or not.
+class Askers:
+    """``m`` merchants that ask for creators, known or not.
 
     Attributes
     ----------
-    row : int
-        The merchant's; the row after the last when nobody knows it.
-    product : int
-        The product's; the row after the last for none in particular.
-    vector : float32 array of shape (d,)
-        Its inner product with a creator's vector is the affinity.
-    wanted : float32 array of shape (number of segments,)
-        Audience shares it wants; NaN unknown.
-    partners : int32 array
-        Creators it works with.
-    target : float32 array, optional
-        Its vector in the audience space, where that is not the one of its row.
+    rows : int32 array of shape (m,)
+        The merchants'; the row after the last when nobody knows one.
+    products : int32 array of shape (m,)
+        The products'; the row after the last for none in particular.
+    vectors : float32 array of shape (m, d)
+        Their inner products with a creator's vector are the affinities.
+    wanted : float32 array of shape (m, number of segments)
+        Audience shares they want; NaN unknown.
+    partners : Ragged of m
+        Creators that each works with.
+    targets : float32 array of shape (m, e), optional
+        Their vectors in the audience space, where those are not the ones of their rows.
     """
 
-    row: int
-    product: int
-    vector: Vectors
+    rows: Rows
+    products: Rows
+    vectors: Vectors
     wanted: Vectors
-    partners: Rows
-    target: Vectors | None = None
+    partners: Ragged
+    targets: Vectors | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True)
-class Promoter:
-    """A creator that asks for merchants, known or not.
+class Promoters:
+    """``m`` creators that ask for merchants, known or not.
 
     Attributes
     ----------
-    row : int
-        The creator's; the row after the last when nobody knows it.
-    vector : float32 array of shape (d,)
-        Its inner product with a merchant's vector is the affinity.
-    partners : int32 array
-        Merchants it works for.
+    rows : int32 array of shape (m,)
+        The creators'; the row after the last when nobody knows one.
+    vectors : float32 array of shape (m, d)
+        Their inner products with a merchant's vector are the affinities.
+    partners : Ragged of m
+        Merchants that each works for.
     """
 
-    row: int
-    vector: Vectors
-    partners: Rows
+    rows: Rows
+    vectors: Vectors
+    partners: Ragged
+
+    def __len__(self) -> int:
+        return len(self.rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +111,16 @@ class Catalog:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def bearers(self) -> dict[str, sparse.csr_matrix]:
+        """Who bears each name, for each of :attr:`labels`: names × creators."""
+        return {field: matrix.T.tocsr() for field, matrix in self.labels.items()}
+
+    @cached_property
+    def unlabelled(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """Of whom no name is known, for each of :attr:`labels`; arrays of shape (n,)."""
+        return {field: np.diff(matrix.indptr) == 0 for field, matrix in self.labels.items()}
 
     def segment(self, dimension: str, segment: str) -> int | None:
         """Column of an audience segment, or None when no creator's audience tells of it."""

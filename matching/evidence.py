@@ -1,10 +1,10 @@
-"""The facts that reasons quote: past work, shared circles, audiences, categories, standing."""
+"""The facts that reasons quote: past work, circles, audiences, categories, standing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,9 @@ import pandas as pd
 from scipy import sparse
 
 from matching.catalog import Catalog
-from matching.history import History, columns_of
+from matching.history import History, Ragged
+from matching.shared import Usual
+from models.compiled import settled
 from models.vocabulary import Rows
 
 Vectors = npt.NDArray[np.float32]
@@ -20,25 +22,29 @@ Vectors = npt.NDArray[np.float32]
 #: A creator's share of a segment is worth telling from this many times the average on.
 NOTABLE = 1.2
 
+#: A creator's own rate or reach is worth a reason from this share of all creators on.
+OUTSTANDING = 0.8
 
-@dataclass(frozen=True)
-class Segment:
-    """A segment of an audience that is larger than usual.
+
+class Side(NamedTuple):
+    """What is known of all merchants, or of all creators.
 
     Attributes
     ----------
-    dimension, name : str
-    share, average : float
-        Share of the creator's audience, and the mean over creators; in [0, 1].
-    other : float
-        Share of the audience it was compared with.
+    met : Ragged
+        Those of the other side that each has worked with, in order.
+    entries : int32 array
+        Entry of the history behind each of ``met.rows``.
+    sought : int32 array of shape (n,)
+        How many each has worked with.
+    categories : Ragged
+        Categories of each, in order.
     """
 
-    dimension: str
-    name: str
-    share: float
-    average: float
-    other: float
+    met: Ragged
+    entries: Rows
+    sought: Rows
+    categories: Ragged
 
 
 @dataclass(frozen=True)
@@ -66,90 +72,85 @@ class Evidence:
     merchant_shares: Vectors
     reach: Vectors
 
+    def side(self, merchants: bool) -> Side:
+        """What is known of all merchants, or of all creators."""
+        return self._merchant_side if merchants else self._creator_side
+
+    @cached_property
+    def wanted(self) -> Vectors:
+        """Audience shares each merchant wants (merchants × segments); NaN unknown."""
+        return settled(self.merchant_shares, np.float32)
+
     @cached_property
     def shares(self) -> Vectors:
         """Middle of each creator's audience shares (creators × segments); NaN unknown."""
-        return ((self.catalog.share_low + self.catalog.share_high) / 2).astype(np.float32)
+        return settled((self.catalog.share_low + self.catalog.share_high) / 2, np.float32)
 
     @cached_property
-    def standing(self) -> Vectors:
-        """Share of the creators that get fewer exposures, and that convert less (creators × 2)."""
-        columns = [np.searchsorted(np.sort(told), told) for told in self.reach[:, :2].T]
-        return (np.stack(columns, axis=1) / max(len(self.reach), 1)).astype(np.float32)
+    def usually_wanted(self) -> Usual:
+        """What merchants usually want; more than that is much."""
+        mean = _mean(self.wanted)
+        return Usual(mean, mean)
 
     @cached_property
-    def averages(self) -> tuple[Vectors, Vectors]:
-        """Mean share of each segment: as merchants want it, and as creators have it."""
-        return _mean(self.merchant_shares), _mean(self.shares)
+    def usually_had(self) -> Usual:
+        """What creators usually have; :data:`NOTABLE` times that is much."""
+        mean = _mean(self.shares)
+        return Usual(mean, NOTABLE * mean)
 
-    def shared_circles(
-        self, merchants: bool, rows: Rows, asker: int, partners: Rows
-    ) -> npt.NDArray[np.int32]:
-        """With how many others each row and each partner of the asker have both worked.
+    @cached_property
+    def outstanding(self) -> npt.NDArray[np.int8]:
+        """Percent of the creators that convert less, and that get fewer exposures.
 
-        Parameters
-        ----------
-        merchants : bool
-            Whether ``rows`` and ``partners`` are merchants, and the asker a creator; or the other
-            way round.
+        In whole steps of 5, so that it is never overstated; 0 below :data:`OUTSTANDING`.
 
         Returns
         -------
-        int32 array (rows × partners of the asker)
+        int8 array of shape (number of creators, 2)
         """
-        met = self.history.met if merchants else self.history.met_by_creator
-        theirs = met[rows]
-        counts = (theirs @ met[partners].T).toarray()
-        if asker < met.shape[1]:
-            counts = counts - theirs[:, [asker]].toarray()  # the asker is no third party
-        counts[rows[:, None] == partners[None, :]] = 0
-        return np.asarray(counts, dtype=np.int32)
+        columns = [np.searchsorted(np.sort(told), told) for told in self.reach[:, 1::-1].T]
+        share = (np.stack(columns, axis=1) / max(len(self.reach), 1)).astype(np.float32)
+        share = share.astype(np.float64)
+        steps = np.where(share >= OUTSTANDING, np.floor(share * 20 + 1e-4), 0)
+        return (5 * steps).astype(np.int8)
 
-    def partners(self, merchant: bool, asker: int) -> Rows:
-        """Creators a merchant has worked with, or merchants a creator has."""
-        return self.history.creators_of(asker) if merchant else self.history.merchants_of(asker)
-
-    def wanted_segment(self, wanted: Vectors, creator: int) -> Segment | None:
-        """Segment that is wanted, and had by a creator, most beyond the average."""
-        return self._segment(wanted, self.averages[0], creator)
-
-    def common_segment(self, creator: int, other: int) -> Segment | None:
-        """Segment that two creators both have most beyond the average."""
-        return self._segment(self.shares[other], self.averages[1], creator)
-
-    def sold_and_promoted(self, merchant: int, creator: int) -> list[str]:
-        """Names of the categories that a merchant and a creator share, at most three."""
-        return self._shared_names(columns_of(self.merchant_labels, merchant), creator)
-
-    def promoted_by_both(self, creator: int, other: int) -> list[str]:
-        """Names of the categories that two creators share, at most three."""
-        theirs = columns_of(self.catalog.labels["categories"], other)
-        return self._shared_names(theirs, creator)
-
-    def _shared_names(self, categories: Rows, creator: int) -> list[str]:
-        mine = columns_of(self.catalog.labels["categories"], creator)
-        return [self._category_names[one] for one in np.intersect1d(categories, mine)[:3]]
-
-    @cached_property
-    def _category_names(self) -> list[str]:
-        return list(self.catalog.names["categories"])
-
-    def name(self, merchant: bool, row: Any) -> str:
+    def name(self, merchant: bool, row: int) -> str:
         """Name and id of a merchant or a creator; the id alone where it has no other name."""
-        table = self.merchants if merchant else self.creators
-        one, name = table["id"].iat[row], table["name"].iat[row]
+        ids, names = self._names[merchant]
+        one, name = ids[row], names[row]
         return f"{name} ({one})" if isinstance(name, str) and name != one else str(one)
 
-    def _segment(self, compared: Vectors, average: Vectors, creator: int) -> Segment | None:
-        has, usual = self.shares[creator], self.averages[1]
-        both = (compared > average) & (has >= NOTABLE * usual) & (has > usual)
-        if not both.any():
-            return None
-        lift = np.where(both, (compared - average) * (has - usual), 0)
-        best = int(np.argmax(lift))
-        dimension, name = self.catalog.segments[best]
-        shares = (float(column[best]) for column in (has, usual, compared))
-        return Segment(dimension.replace("_", " "), name, *shares)
+    @cached_property
+    def category_names(self) -> list[str]:
+        """Names of the categories, in the order of their columns."""
+        return list(self.catalog.names["categories"])
+
+    def segment(self, segment: int) -> tuple[str, str, str]:
+        """Dimension and name of a segment of audiences, and its mean share over creators."""
+        dimension, name = self.catalog.segments[segment]
+        return dimension.replace("_", " "), name, f"{float(self.usually_had.base[segment]):.0%}"
+
+    @cached_property
+    def _merchant_side(self) -> Side:
+        return _side(self.history.by_merchant, self.merchant_labels)
+
+    @cached_property
+    def _creator_side(self) -> Side:
+        return _side(self.history.by_creator, self.catalog.labels["categories"])
+
+    @cached_property
+    def _names(self) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+        """Ids and names of creators, then of merchants."""
+        creators, merchants = (
+            (table["id"].to_numpy(object), table["name"].to_numpy(object))
+            for table in (self.creators, self.merchants)
+        )
+        return creators, merchants
+
+
+def _side(met: tuple[Ragged, Rows], labels: sparse.csr_matrix) -> Side:
+    sought = np.diff(met[0].starts).astype(np.int32)
+    return Side(*met, sought, Ragged.of_matrix(labels))
 
 
 def _mean(shares: Vectors) -> Vectors:

@@ -11,6 +11,7 @@ import numpy as np
 
 from matching.catalog import RANGES, TIERS, Catalog
 from matching.errors import BadInput, UnknownId
+from matching.history import columns_of
 from models.blocks import Mask
 from models.vocabulary import Rows
 
@@ -175,10 +176,12 @@ def _inside(low: Any, high: Any, bounds: Bounds) -> tuple[Mask, Mask]:
 
 
 def _has_label(catalog: Catalog, column: str, wanted: Sequence[str], unknown_passes: bool) -> Mask:
-    matrix, names = catalog.labels[column], catalog.names[column]
-    columns = [names[label.casefold()] for label in wanted if label.casefold() in names]
-    has = np.asarray(matrix[:, columns].sum(axis=1)).ravel() > 0
-    return has | (np.diff(matrix.indptr) == 0) if unknown_passes else has
+    bearers, names = catalog.bearers[column], catalog.names[column]
+    has = catalog.unlabelled[column].copy() if unknown_passes else np.zeros(len(catalog), bool)
+    for label in wanted:
+        if label.casefold() in names:
+            has[columns_of(bearers, names[label.casefold()])] = True
+    return has
 
 
 def _in_tiers(catalog: Catalog, tiers: Sequence[str], unknown_passes: bool) -> Mask:

@@ -4,13 +4,69 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from matching.shortlists import Starts
 from models.pairs import Floats, State
 from models.vocabulary import Rows
+
+
+class Ragged(NamedTuple):
+    """Lists of rows, one after the other.
+
+    Attributes
+    ----------
+    starts : int64 array of shape (m + 1,)
+        Where each list begins; list ``i`` is ``rows[starts[i]:starts[i + 1]]``.
+    rows : int32 array
+
+    Examples
+    --------
+    >>> lists = Ragged.of(np.array([3, 5]), np.array([]), np.array([4]))
+    >>> lists.starts.tolist(), lists.rows.tolist()
+    ([0, 2, 2, 3], [3, 5, 4])
+    >>> lists.take(np.array([2, 7, 0])).rows.tolist()
+    [4, 3, 5]
+    """
+
+    starts: Starts
+    rows: Rows
+
+    @classmethod
+    def of(cls, *lists: npt.NDArray[np.integer]) -> Ragged:
+        """Join lists."""
+        starts = np.zeros(len(lists) + 1, dtype=np.int64)
+        np.cumsum([len(one) for one in lists], out=starts[1:])
+        rows = lists[0] if len(lists) == 1 else np.concatenate([np.empty(0, np.int32), *lists])
+        return cls(starts, np.ascontiguousarray(rows, dtype=np.int32))
+
+    @classmethod
+    def of_matrix(cls, matrix: sparse.csr_matrix) -> Ragged:
+        """Columns of each row's entries, in order."""
+        matrix = matrix.sorted_indices()
+        return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32))
+
+    def one(self, row: int) -> Rows:
+        """One of the lists; an empty one for a row beyond the last, which is nobody's."""
+        if row >= len(self.starts) - 1:
+            return np.empty(0, dtype=np.int32)
+        return self.rows[self.starts[row] : self.starts[row + 1]]
+
+    def take(self, wanted: npt.NDArray[np.integer]) -> Ragged:
+        """Some of the lists, in the order asked; empty ones for rows beyond the last."""
+        if len(wanted) == 1:
+            return Ragged.of(self.one(int(wanted[0])))
+        beyond = np.append(self.starts, self.starts[-1])  # an empty list behind the last
+        place = np.minimum(wanted, len(self.starts) - 1)
+        lengths = beyond[place + 1] - beyond[place]
+        starts = np.zeros(len(wanted) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=starts[1:])
+        places = np.arange(starts[-1]) + np.repeat(beyond[place] - starts[:-1], lengths)
+        return Ragged(starts, self.rows[places])
 
 
 @dataclass(frozen=True)
@@ -54,26 +110,31 @@ class History:
         return matrix
 
     @cached_property
-    def met_by_creator(self) -> sparse.csr_matrix:
-        """:attr:`met`, creators × merchants."""
-        return self.met.T.tocsr()
+    def by_merchant(self) -> tuple[Ragged, Rows]:
+        """Creators that each merchant has worked with, in order, and the entry of each pair."""
+        return Ragged.of_matrix(self.entries), _entries(self.entries)
+
+    @cached_property
+    def by_creator(self) -> tuple[Ragged, Rows]:
+        """:attr:`by_merchant`, mirrored."""
+        mirrored = self.entries.T.tocsr()
+        return Ragged.of_matrix(mirrored), _entries(mirrored)
 
     def creators_of(self, merchant: int) -> Rows:
         """Creators a merchant has worked with, in row order; none for a merchant nobody knows."""
-        return columns_of(self.met, merchant)
+        return self.by_merchant[0].one(merchant)
 
     def merchants_of(self, creator: int) -> Rows:
-        """Merchants a creator has worked with, in row order."""
-        return columns_of(self.met_by_creator, creator)
+        """Merchants a creator has worked with, likewise."""
+        return self.by_creator[0].one(creator)
 
-    def between(self, merchant: int, creator: int) -> int | None:
-        """Position of the pair's entry, or None when they have not met."""
-        start, end = self.entries.indptr[merchant : merchant + 2]
-        columns = self.entries.indices[start:end]
-        place = np.searchsorted(columns, creator)
-        if place == len(columns) or columns[place] != creator:
-            return None
-        return int(self.entries.data[start + place]) - 1
+    def creators_of_each(self, merchants: npt.NDArray[np.integer]) -> Ragged:
+        """Creators that each of some merchants has worked with."""
+        return self.by_merchant[0].take(merchants)
+
+    def merchants_of_each(self, creators: npt.NDArray[np.integer]) -> Ragged:
+        """Merchants that each of some creators has worked with."""
+        return self.by_creator[0].take(creators)
 
     def state(self) -> State:
         """Arrays to be written into a bundle."""
@@ -84,6 +145,11 @@ class History:
     def from_state(cls, state: State) -> History:
         """Read what :meth:`state` gave."""
         return cls(**{**state, "shape": tuple(state["shape"])})
+
+
+def _entries(matrix: sparse.csr_matrix) -> Rows:
+    entries: Rows = (matrix.sorted_indices().data - 1).astype(np.int32)
+    return entries
 
 
 def columns_of(matrix: sparse.csr_matrix, row: int) -> Rows:

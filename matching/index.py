@@ -1,75 +1,58 @@
-"""Nearest creators by inner product: exact or approximate, filtered or not, over FAISS.
+"""Nearest creators by inner product: exact or approximate, filtered or not.
 
-FAISS proposes, this module decides. Every answer is scored by :func:`inner_products`, whose
-result for a row depends on that row alone, and ordered by score and then by row. So one query or
-a thousand, one thread or two, filtered or not, the same creators come back in the same order, and
-the ``-1`` that FAISS gives for a missing neighbour never leaves this file.
+Whatever way candidates are found, the answer is scored pair by pair by
+:func:`~matching.products.products_of` and ordered by score and then by row. So one query or a
+thousand, one thread or two, filtered or not, the same creators come back in the same order, and an
+exact search is exact by proof: each way names everybody who could be among the best.
+
+One query scans codes of 8 bits (:mod:`matching.codes`), several share a product of matrices
+(:mod:`matching.nearest`), and where even the codes take long, FAISS looks into inverted lists
+(:mod:`matching.inverted`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
-from models.blocks import Vectors
+from matching.codes import Codes
+from matching.inverted import Inverted
+from matching.nearest import nearest
+from matching.products import (
+    Scores,
+    best_first,
+    best_of_each,
+    inner_products,
+    products_of,
+)
+from matching.shortlists import Shortlists, Starts
+from models.blocks import Mask, Vectors
+from models.compiled import settled
 from models.vocabulary import Rows
 
-Scores = npt.NDArray[np.float32]
+__all__ = ["CreatorIndex", "Scores", "best_first", "inner_products"]
 
-#: Up to this many creators a flat scan is fast enough to need no approximation.
-EXACT_UP_TO = 50_000
+#: Up to so many bytes of codes a scan is fast enough to need no approximation: about 2 ms.
+EXACT_UP_TO = 40_000_000
 
-#: More rows than asked are taken from FAISS, since its rounding may swap neighbours.
-MARGIN = 32
+#: So many queries at once are worth a product of matrices; fewer scan the codes one by one.
+SEVERAL = 6
 
-#: So many queries at once are worth FAISS's product of matrices. One alone reads every vector once,
-#: which :func:`inner_products` does as fast, on one core, without waking FAISS's threads.
-SEVERAL = 8
+#: Queries to a block of the product.
+BLOCK = 512
 
-#: From this share of the rows on, scoring all is cheaper than gathering those asked for.
-_MOST = 0.2
+#: Up to so many rows, scoring all is cheaper than choosing whom to score.
+_FEW = 1_024
 
-
-def inner_products(vectors: Vectors, query: Vectors) -> Scores:
-    """Inner product of each row with one query; a row's result never depends on other rows.
-
-    A BLAS product would be as exact, but rounds differently with the number of rows.
-
-    Parameters
-    ----------
-    vectors : float32 array of shape (n, d)
-    query : float32 array of shape (d,)
-
-    Returns
-    -------
-    float32 array of shape (n,)
-    """
-    return np.einsum("ij,j->i", vectors, query)  # type: ignore[no-any-return]
-
-
-def best_first(scores: npt.NDArray[Any], k: int) -> npt.NDArray[np.intp]:
-    """Positions of the ``k`` highest scores, best first; equal scores keep their order.
-
-    Scores that are not known (NaN) come last.
-
-    Examples
-    --------
-    >>> best_first(np.array([0.2, 0.9, np.nan, 0.9]), 3).tolist()
-    [1, 3, 0]
-    """
-    keys = np.where(np.isnan(scores), -np.inf, scores)
-    if k < len(keys):
-        # Everything at least as good as the k-th goes on, so that ties are cut by position.
-        threshold = np.partition(keys, len(keys) - k)[len(keys) - k]
-        shortlist = np.flatnonzero(keys >= threshold)
-    else:
-        shortlist = np.arange(len(keys))
-    return shortlist[np.argsort(-keys[shortlist], kind="stable")[:k]]
+#: Pairs that are scored at once where everybody is.
+_PAIRS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -90,8 +73,8 @@ class CreatorIndex:
     vectors: Vectors
     kind: str
     recall: float
-    _faiss: Any
-    _probes: int
+    _codes: Codes
+    _inverted: Inverted | None
 
     @classmethod
     def build(
@@ -107,67 +90,60 @@ class CreatorIndex:
 
         Parameters
         ----------
-        vectors : float32 array of shape (n, d)
+        vectors : float32 array of shape (n, d), finite
         queries : float32 array of shape (m, d)
             Vectors of this market's merchants: what the recall is measured with.
         recall_target : float
-            Least share of the true top 100 to find. Where no number of probes reaches it,
-            the index is exact.
+            Least share of the true top 100 to find. Where no setting reaches it, the index is
+            exact.
+        exact_up_to : int
+            Bytes of codes, one for each number, up to which the index is exact.
         """
-        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        n, d = vectors.shape
-        if n <= exact_up_to or not len(queries):
-            return cls._flat(vectors)
-        lists = int(2 * np.sqrt(n))
-        quantizer: Any = faiss.IndexFlatIP(d)
-        ivf: Any = faiss.IndexIVFFlat(quantizer, d, lists, faiss.METRIC_INNER_PRODUCT)
-        ivf.own_fields = True
-        quantizer.this.disown()
-        ivf.cp.seed = seed + 1234
-        threads = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(1)  # k-means sums in the order of its threads
-        try:
-            ivf.train(vectors)
-            ivf.add(vectors)
-        finally:
-            faiss.omp_set_num_threads(threads)
+        vectors = settled(vectors, np.float32)
+        exact = cls(vectors, "flat", 1.0, Codes.build(vectors), None)
+        if vectors.size <= exact_up_to or not len(queries):
+            return exact
         sample = np.random.default_rng(seed).permutation(len(queries))[:200]
-        asked = queries[np.sort(sample)]
-        k = min(100, n)
-        truth = [set(best_first(inner_products(vectors, query), k)) for query in asked]
-        probes = 8
-        while probes < lists // 2:
-            index = cls(vectors, "ivf", 0.0, ivf, probes)
-            found, _ = index.search(asked, k)
-            hits = [
-                len(known.intersection(rows)) / k for known, rows in zip(truth, found, strict=True)
-            ]
-            recall = float(np.mean(hits))
+        asked = settled(queries[np.sort(sample)], np.float32)
+        truth = exact.search(asked, 100)
+        for inverted in Inverted.each(vectors, seed=seed):
+            recall = _share(
+                truth, cls(vectors, "ivf", 0.0, exact._codes, inverted).search(asked, 100)
+            )
             if recall >= recall_target:
-                return cls(vectors, "ivf", recall, ivf, probes)
-            probes *= 2
-        return cls._flat(vectors)
-
-    @classmethod
-    def _flat(cls, vectors: Vectors) -> CreatorIndex:
-        flat = faiss.IndexFlatIP(vectors.shape[1])
-        flat.add(vectors)
-        return cls(vectors, "flat", 1.0, flat, 0)
+                return cls(vectors, "ivf", recall, exact._codes, inverted)
+        return exact
 
     def save(self, path: Path) -> dict[str, Any]:
-        """Write the FAISS index; the returned facts are needed again by :meth:`load`."""
-        faiss.write_index(self._faiss, str(path))
-        return {"kind": self.kind, "recall": self.recall, "probes": self._probes}
+        """Write the FAISS index; the returned facts are needed again by :meth:`load`.
+
+        An approximate index has its codes, which answer where something is filtered, beside it.
+        """
+        facts = {"kind": self.kind, "recall": self.recall}
+        if self._inverted is None:
+            return {**facts, "codes": self._codes.save(path)}
+        lists = self._inverted.save(path)
+        return {**facts, "codes": self._codes.save(_beside(path)), "lists": lists}
 
     @classmethod
     def load(cls, path: Path, vectors: Vectors, facts: dict[str, Any]) -> CreatorIndex:
         """Open a written index, mapped into memory rather than read."""
-        opened = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        return cls(vectors, facts["kind"], facts["recall"], opened, facts["probes"])
+        n, d = vectors.shape
+        kind, inverted, codes = facts["kind"], None, path
+        if kind == "ivf":
+            inverted, codes = Inverted.load(path, facts["lists"]), _beside(path)
+        opened = Codes.load(codes, (n, d), facts["codes"])
+        return cls(settled(vectors, np.float32), kind, facts["recall"], opened, inverted)
 
     def search(
-        self, queries: Vectors, k: int, *, allowed: Rows | None = None
-    ) -> tuple[npt.NDArray[np.int32], Scores]:
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        allowed: Rows | None = None,
+        left_out: Sequence[Rows] | None = None,
+        threads: int = 1,
+    ) -> Shortlists:
         """Find the best ``k`` creators of each query, best first.
 
         Parameters
@@ -177,53 +153,161 @@ class CreatorIndex:
         allowed : int32 array, optional
             Rows to choose from, without repeats. The answer is then exact: just what filtering
             the full ranking would give.
+        left_out : sequence of q int32 arrays, optional
+            Rows that one query alone does not want. Where it names any, the answer is exact too.
+        threads : int
+            Blocks of queries that are searched side by side. With more than one, BLAS is held to
+            one thread meanwhile, in the whole process.
 
         Returns
         -------
-        rows, scores : arrays of shape (q, min(k, number of rows to choose from))
+        Shortlists
+            A list is shorter than ``k`` where there are not so many rows to choose from.
         """
-        size = len(self.vectors) if allowed is None else len(allowed)
-        k = min(k, size)
-        rows = np.empty((len(queries), k), dtype=np.int32)
-        scores = np.empty((len(queries), k), dtype=np.float32)
-        if k == 0:
-            return rows, scores
-        if allowed is not None:
-            allowed = np.sort(allowed)
-        proposed = None if allowed is not None else self._propose(queries, k)
-        for i, query in enumerate(queries):
-            choice = allowed if proposed is None else proposed[i]
-            rows[i], scores[i] = self._settle(query, k, choice)
-        return rows, scores
+        asked = settled(queries, np.float32)
+        among = None if allowed is None else _rising(allowed)
+        size = len(self.vectors) if among is None else len(among)
+        k = max(0, min(k, size))
+        if not k:
+            nobody = np.empty(0, dtype=np.int32)
+            return Shortlists(np.zeros(len(asked) + 1, np.int64), nobody, np.empty(0))
+        left = _Left.told(left_out, len(asked), among, len(self.vectors))
+        # Everybody is scored where few may be chosen from, or many are to be chosen.
+        whole = size <= max(_FEW, 4 * k)
+        step = max(1, min(BLOCK, _PAIRS // size)) if whole else BLOCK
 
-    def _propose(self, queries: Vectors, k: int) -> list[Rows | None]:
-        """Rows worth scoring for each query, in row order; None asks for all of them."""
-        wide = k + MARGIN
-        alone = self.kind == "flat" and len(queries) < SEVERAL
-        if alone or wide >= len(self.vectors):
-            return [None] * len(queries)
-        given = np.ascontiguousarray(queries, dtype=np.float32)
-        if self.kind == "ivf":
-            parameters: Any = faiss.SearchParametersIVF()
-            parameters.nprobe = self._probes
-            scores, found = self._faiss.search(given, wide, params=parameters)
-        else:
-            scores, found = self._faiss.search(given, wide)
-        return [
-            # Too few neighbours, or a tie that runs past the margin: only a full scan is right.
-            None
-            if row[-1] < 0 or np.isclose(score[-1], score[k - 1], rtol=1e-5, atol=1e-7)
-            else np.sort(row).astype(np.int32)
-            for score, row in zip(scores, found, strict=True)
-        ]
+        def block(first: int) -> Shortlists:
+            part = asked[first : first + step]
+            bounds = left.starts[first : first + len(part) + 1]
+            unwanted = _Left(bounds - bounds[0], left.places[bounds[0] : bounds[-1]])
+            if whole:
+                return self._of_all(part, k, among, unwanted)
+            return self._of_some(part, k, among, unwanted)
 
-    def _settle(self, query: Vectors, k: int, choice: Rows | None) -> tuple[Rows, Scores]:
-        if choice is None:
-            scores = inner_products(self.vectors, query)
-        elif len(choice) > _MOST * len(self.vectors):
-            scores = inner_products(self.vectors, query)[choice]
-        else:
-            scores = inner_products(self.vectors[choice], query)
-        best = best_first(scores, k)
-        rows = best if choice is None else choice[best]
-        return rows.astype(np.int32), scores[best]
+        firsts = range(0, len(asked), step)
+        if threads == 1 or len(firsts) < 2:
+            return _joined([block(first) for first in firsts])
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+            return _joined(list(pool.map(block, firsts)))
+
+    def _of_all(self, queries: Vectors, k: int, among: Rows | None, left: _Left) -> Shortlists:
+        """Score everybody who may be chosen."""
+        everyone = np.arange(len(self.vectors), dtype=np.int32) if among is None else among
+        wanted = np.ones((len(queries), len(everyone)), dtype=bool)
+        wanted[left.askers, left.places] = False
+        starts = np.zeros(len(queries) + 1, dtype=np.int64)
+        np.cumsum(wanted.sum(axis=1), out=starts[1:])
+        return self._scored(queries, k, starts, np.tile(everyone, len(queries))[wanted.ravel()])
+
+    def _of_some(self, queries: Vectors, k: int, among: Rows | None, left: _Left) -> Shortlists:
+        """Score those only who may be among the best, each query in the cheapest way there is."""
+        waiting = np.arange(len(queries))
+        places, lists = [], []
+
+        def take(which: npt.NDArray[np.intp], found: tuple[Starts, Rows, Mask]) -> None:
+            starts, rows, settled = found
+            which = which[settled]  # a query that is not settled has no rows
+            starts = np.append(0, starts[1:][settled])
+            places.append(which)
+            lists.append(self._scored(queries[which], k, starts, rows))
+
+        if self._inverted is not None and among is None:
+            unfiltered = np.flatnonzero(np.diff(left.starts) == 0)
+            take(unfiltered, self._inverted.near(queries[unfiltered], k))
+            waiting = np.setdiff1d(waiting, places[-1])
+        if len(waiting) >= SEVERAL:
+            unwanted = left.of(waiting)
+            longest = self._codes.longest
+            found = nearest(
+                self.vectors, queries[waiting], k, longest, among, unwanted.starts, unwanted.places
+            )
+            take(waiting, found)
+            waiting = np.setdiff1d(waiting, places[-1])
+        for one in waiting:
+            unwanted_rows = left.places[left.starts[one] : left.starts[one + 1]]
+            if among is not None:
+                unwanted_rows = among[unwanted_rows]
+            rows = self._codes.near(queries[one], k, among=among, left_out=unwanted_rows)
+            places.append(np.array([one]))
+            starts = np.array([0, len(rows)], dtype=np.int64)
+            lists.append(self._scored(queries[one : one + 1], k, starts, rows))
+        return _joined(lists, np.concatenate(places))
+
+    def _scored(self, queries: Vectors, k: int, starts: Starts, rows: Rows) -> Shortlists:
+        scores = products_of(self.vectors, queries, starts, rows)
+        starts, rows, scores = best_of_each(starts, rows, scores, k)
+        return Shortlists(starts, rows, scores.astype(np.float64))
+
+
+@dataclass(frozen=True)
+class _Left:
+    """Whom each query does not want, in rising order: rows, or places among those allowed."""
+
+    starts: Starts
+    places: Rows
+
+    @property
+    def askers(self) -> npt.NDArray[np.int64]:
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+    def of(self, queries: npt.NDArray[np.intp]) -> _Left:
+        if len(queries) == len(self.starts) - 1:
+            return self
+        lengths = np.diff(self.starts)[queries]
+        return _Left(
+            np.append(0, np.cumsum(lengths)), self.places[_ranges(self.starts[queries], lengths)]
+        )
+
+    @classmethod
+    def told(cls, left_out: Sequence[Rows] | None, q: int, among: Rows | None, n: int) -> _Left:
+        """Sort what was asked for, once and only what could be found."""
+        starts = np.zeros(q + 1, dtype=np.int64)
+        if left_out is None:
+            return cls(starts, np.empty(0, dtype=np.int32))
+        asker = np.repeat(np.arange(q), [len(one) for one in left_out])
+        # Asker and row as one number: sorted, and each once.
+        asker, row = np.divmod(
+            np.unique(asker * n + np.concatenate([*left_out, []]).astype(np.int64)), n
+        )
+        if among is not None:
+            place = np.searchsorted(among, row)
+            there = among[np.minimum(place, len(among) - 1)] == row
+            asker, row = asker[there], place[there]
+        np.cumsum(np.bincount(asker, minlength=q), out=starts[1:])
+        return cls(starts, row.astype(np.int32))
+
+
+def _joined(lists: Sequence[Shortlists], places: npt.NDArray[np.intp] | None = None) -> Shortlists:
+    """Lay lists one after the other, or each in the place it is given."""
+    if len(lists) == 1:
+        return lists[0]
+    lengths = np.concatenate([np.empty(0, np.int64), *(one.lengths for one in lists)])
+    rows = np.concatenate([np.empty(0, np.int32), *(one.rows for one in lists)])
+    scores = np.concatenate([np.empty(0), *(one.scores for one in lists)])
+    if places is not None:
+        order = np.argsort(places)
+        at = _ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
+        lengths, rows, scores = lengths[order], rows[at], scores[at]
+    return Shortlists(np.append(0, np.cumsum(lengths)), rows, scores)
+
+
+def _ranges(starts: Starts, lengths: Starts) -> Starts:
+    """All places of several stretches, one stretch after the other."""
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts - before, lengths) + np.arange(lengths.sum())
+
+
+def _rising(rows: Rows) -> Rows:
+    rows = settled(rows, np.int32)
+    return rows if (rows[1:] > rows[:-1]).all() else settled(np.sort(rows), np.int32)
+
+
+def _share(truth: Shortlists, found: Shortlists) -> float:
+    """Share of the true lists that was found."""
+    n = 1 + max(truth.rows.max(), found.rows.max())
+    there = np.isin(truth.askers * n + truth.rows, found.askers * n + found.rows)
+    return float(there.mean())
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"codes-of-{path.name}")

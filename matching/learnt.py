@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
@@ -64,6 +66,9 @@ class Learnt:
         What places in everybody's lists cost.
     cooperations : callable
         Gives the past promotions that a diagnosis reads; read when the first one is asked for.
+    fingerprints : callable
+        Gives a number for each merchant that tells whether the market says anything new of it
+        (uint64 array); a batch job asks, a request never does.
     """
 
     merchants: pd.DataFrame
@@ -87,6 +92,7 @@ class Learnt:
     index: CreatorIndex
     crowding: Crowding
     cooperations: Callable[[], Cooperations]
+    fingerprints: Callable[[], npt.NDArray[np.uint64]]
 
     @cached_property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary, Vocabulary]:
@@ -136,6 +142,7 @@ class Learnt:
         writer.state("history", self.history.state())
         writer.state("crowding", self.crowding.state())
         writer.state("cooperations", self.cooperations().state())
+        writer.array("merchant_fingerprints", self.fingerprints())
         facts = self.index.save(writer.path("index.faiss"))
         writer.state("index", {**facts, "blocks": len(self.blocks)})
 
@@ -165,6 +172,7 @@ class Learnt:
             index=CreatorIndex.load(bundle.folder / "index.faiss", creator_vectors, facts),
             crowding=Crowding.from_state(bundle.state("crowding")),
             cooperations=cache(lambda: Cooperations.from_state(bundle.state("cooperations"))),
+            fingerprints=cache(lambda: bundle.array("merchant_fingerprints")),
             **arrays,
         )
 

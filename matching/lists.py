@@ -1,31 +1,37 @@
-"""One list from beginning to end: who passes, who is proposed, who comes first and why."""
+"""Lists from beginning to end: who passes, who is proposed, who comes first and why.
+
+Everything goes by blocks of askers. One asker is a block of one, and gets the very same rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from matching import reasons
 from matching.alike import Likeness
-from matching.askers import Asker, Promoter
+from matching.askers import Askers, Promoters
 from matching.catalog import Catalog, membership
 from matching.evidence import Evidence
-from matching.filters import keep
-from matching.frames import Listing
+from matching.filters import Where, keep
+from matching.history import Ragged
 from matching.index import best_first, inner_products
 from matching.learnt import Learnt
+from matching.listings import Listings
+from matching.prospects import Prospects
 from matching.queries import Desk
-from matching.ranking import COLUMN, Ranked, check_known, objective_scores, top
+from matching.ranking import COLUMN, check_known, objective_scores
 from matching.requests import Request
-from matching.sources import Prospects, affinity_parts, speaking_for
-from matching.variety import varied, worth_of
-from models.blocks import Vectors
+from matching.shortlists import Shortlists
+from matching.sources import contributions_of, speaking_for
+from matching.variety import reordered
 from models.categories import words_of
-from models.pairs import Floats, Pairs
-from models.vocabulary import Rows
-from models.whitening import unit
+from models.vocabulary import Rows, Vocabulary
+
+#: Partners of nobody.
+_NOBODY = np.empty(0, dtype=np.int32)
 
 
 class Lists:
@@ -55,134 +61,188 @@ class Lists:
             learnt.outcomes.creator_columns_[: len(catalog)],
         )
 
-    def of_creators(self, asker: Asker, asked: Request) -> Listing:
-        """Creators for a merchant."""
-        also: dict[str, npt.NDArray[np.bool_]] = {}
-        if asked.only_new:
-            new = np.ones(len(self._catalog), dtype=bool)
-            new[asker.partners] = False
-            also[_left_out_by(asker, len(self._desk.merchants))] = new
-        kept = keep(self._catalog, asked.where, also)
-        if asked.objective == "match":
-            ranked = self._nearest(asker, kept.rows, asked.considered)
-        else:
-            ranked = self._most_promising(asker, kept.rows, asked.objective, asked.considered)
+    def of_creators(self, askers: Askers, asked: Request) -> Listings:
+        """Creators for merchants."""
         learnt = self._learnt
-        beyond = learnt.creator_vectors[ranked.rows] - learnt.usual_creator
-        ranked, beyond = _varied(ranked, beyond, learnt.crowding.creators, asked)
-        said = affinity_parts(asker.vector, beyond, self._parts)
-        named = dict(zip(self._parts, said.T, strict=True))
-        told = reasons.for_merchant(
-            self._evidence, asker.row, ranked.rows, named, asker.wanted, asker.partners
+        allowed, removed = self._passing(asked.where)
+        left_out = askers.partners if asked.only_new else None
+        if asked.objective == "match":
+            without = None if left_out is None else [left_out.one(i) for i in range(len(askers))]
+            lists = learnt.index.search(
+                askers.vectors, asked.considered, allowed=allowed, left_out=without
+            )
+        else:
+            lists = self._prospects_by(asked.objective).best(
+                asked.considered,
+                askers.rows,
+                askers.products,
+                targets=askers.targets,
+                allowed=allowed,
+                left_out=left_out,
+            )
+            check_known(asked.objective, lists)
+        if asked.variety:
+            prices = learnt.crowding.creators.get(asked.objective)
+            lists = reordered(
+                lists,
+                learnt.creator_vectors,
+                learnt.usual_creator,
+                prices,
+                asked.objective,
+                asked.variety,
+                asked.k,
+            )
+        said = contributions_of(
+            askers.vectors,
+            lists.starts,
+            lists.rows,
+            learnt.creator_vectors,
+            learnt.usual_creator,
+            self._parts,
         )
-        short = _shortfall(kept.counts(), ranked.rows, asked.k)
-        return Listing(ranked, told, speaking_for(said, self._parts), short)
+        told = reasons.for_merchants(
+            self._evidence,
+            askers.rows,
+            askers.partners,
+            askers.wanted,
+            lists.starts,
+            lists.rows,
+            said,
+            self._parts,
+        )
+        short = _shortfall(
+            lists, asked.k, removed, left_out, allowed, _leaver(askers.rows, self._desk.merchants)
+        )
+        predictions = learnt.outcomes.predict(self._desk.pairs(askers, lists))
+        return Listings(lists, predictions, told, speaking_for(said, self._parts), short)
 
-    def of_merchants(self, asker: Promoter, asked: Request, among: Rows | None = None) -> Listing:
-        """Merchants for a creator; they are few enough for everyone to be predicted.
+    def of_merchants(
+        self, askers: Promoters, asked: Request, among: Rows | None = None
+    ) -> Listings:
+        """Merchants for creators; they are few enough for everyone to be looked at.
 
         Parameters
         ----------
         among : int32 array, optional
             Rank exactly these.
         """
-        rows = np.arange(len(self._desk.merchants), dtype=np.int32)
-        removed: dict[str, int] = {}
-        if among is not None:
-            removed["merchant_ids"] = len(rows) - len(among)
-            rows = among
-        if asked.only_new:
-            new = np.setdiff1d(rows, asker.partners)
-            removed[_left_out_by(asker, len(self._desk.creators))] = len(rows) - len(new)
-            rows = new
         learnt = self._learnt
-        if asked.objective == "match":
-            affinity = inner_products(learnt.merchant_vectors[rows], asker.vector)
-            best = best_first(affinity, asked.considered)
-            pairs = self._desk.mirrored(asker.row, rows[best])
-            ranked = self._predicted(rows[best], affinity[best], pairs)
-        else:
-            predictions = learnt.outcomes.predict(self._desk.mirrored(asker.row, rows))
-            scores = objective_scores(asked.objective, predictions)
-            ranked = top(rows, scores, predictions, asked.considered)
-            check_known(asked.objective, ranked.scores)
-        beyond = learnt.merchant_vectors[ranked.rows] - learnt.usual_merchant
-        ranked, beyond = _varied(ranked, beyond, learnt.crowding.merchants, asked)
-        said = affinity_parts(asker.vector, beyond, self._parts)
-        named = dict(zip(self._parts, said.T, strict=True))
-        told = reasons.for_creator(self._evidence, asker.row, ranked.rows, named, asker.partners)
-        short = _shortfall(removed, ranked.rows, asked.k)
-        return Listing(ranked, told, speaking_for(said, self._parts), short)
+        everyone = np.arange(len(self._desk.merchants), dtype=np.int32)
+        rows = everyone if among is None else among
+        removed = {} if among is None else {"merchant_ids": len(everyone) - len(among)}
+        left_out = askers.partners if asked.only_new else None
+        found = []
+        for i in range(len(askers)):
+            choice = rows if left_out is None else np.setdiff1d(rows, left_out.one(i))
+            scores = self._promised(askers, i, choice, asked.objective)
+            best = best_first(scores, asked.considered)
+            found.append((choice[best], scores[best].astype(np.float64)))
+        lists = Shortlists.of(found)
+        check_known(asked.objective, lists)
+        if asked.variety:
+            prices = learnt.crowding.merchants.get(asked.objective)
+            lists = reordered(
+                lists,
+                learnt.merchant_vectors,
+                learnt.usual_merchant,
+                prices,
+                asked.objective,
+                asked.variety,
+                asked.k,
+            )
+        said = contributions_of(
+            askers.vectors,
+            lists.starts,
+            lists.rows,
+            learnt.merchant_vectors,
+            learnt.usual_merchant,
+            self._parts,
+        )
+        told = reasons.for_creators(
+            self._evidence,
+            askers.rows,
+            askers.partners,
+            lists.starts,
+            lists.rows,
+            said,
+            self._parts,
+        )
+        short = _shortfall(
+            lists, asked.k, removed, left_out, among, _leaver(askers.rows, self._desk.creators)
+        )
+        predictions = learnt.outcomes.predict(self._desk.mirrored(askers, lists))
+        return Listings(lists, predictions, told, speaking_for(said, self._parts), short)
 
-    def of_alike(self, creator: int, asked: Request, nobody: Asker) -> Listing:
+    def of_alike(self, creator: int, asked: Request, nobody: Askers) -> Listings:
         """Creators most like one, with predictions for a merchant that nobody knows."""
-        others = np.arange(len(self._catalog)) != creator
-        kept = keep(self._catalog, asked.where, {"itself": others})
+        allowed, removed = self._passing(asked.where)
+        rows = np.arange(len(self._catalog), dtype=np.int32) if allowed is None else allowed
+        rows = rows[rows != creator]
         query = self._likeness.query(creator)
-        cosines = self._likeness.cosines(query, kept.rows)
+        cosines = self._likeness.cosines(query, rows)
         best = best_first(cosines, asked.k)
-        rows = kept.rows[best]
-        ranked = self._predicted(rows, cosines[best], self._desk.pairs(nobody, rows))
-        said = affinity_parts(query, self._learnt.creator_vectors[rows], self._parts)
-        told = reasons.alike(self._evidence, creator, rows)
-        short = _shortfall(kept.counts(), rows, asked.k)
-        return Listing(ranked, told, speaking_for(said, self._parts), short)
-
-    def _nearest(self, asker: Asker, allowed: Rows, k: int) -> Ranked:
-        """Creators by affinity, as the index finds them."""
-        everyone = len(allowed) == len(self._catalog)
-        (rows,), (affinity,) = self._learnt.index.search(
-            asker.vector[None], k, allowed=None if everyone else allowed
+        lists = Shortlists.of([(rows[best], cosines[best].astype(np.float64))])
+        nothing = np.zeros_like(query)
+        said = contributions_of(
+            query[None],
+            lists.starts,
+            lists.rows,
+            self._learnt.creator_vectors,
+            nothing,
+            self._parts,
         )
-        return self._predicted(rows, affinity, self._desk.pairs(asker, rows))
+        told = reasons.alike(self._evidence, creator, lists.rows)
+        short = _shortfall(lists, asked.k, removed, None, None, "")
+        predictions = self._learnt.outcomes.predict(self._desk.pairs(nobody, lists))
+        return Listings(lists, predictions, told, speaking_for(said, self._parts), short)
 
-    def _most_promising(self, asker: Asker, allowed: Rows, objective: str, k: int) -> Ranked:
-        """Predict creators, the most promising first, until nobody left could enter the list."""
-        column, chain = COLUMN[objective], self._learnt.outcomes.chain_
-        if column not in self._prospects:
-            self._prospects[column] = Prospects.of(chain.promise(column)[: len(self._catalog)])
+    def _prospects_by(self, objective: str) -> Prospects:
+        """Creators in the order of what they promise, sorted when first asked for."""
+        if objective not in self._prospects:
+            learnt = self._learnt
+            self._prospects[objective] = Prospects.of(
+                learnt.outcomes.chain_, self._desk.fits, COLUMN[objective]
+            )
+        return self._prospects[objective]
 
-        def score(rows: Rows) -> Floats:
-            return objective_scores(objective, chain.predict(self._desk.pairs(asker, rows)))
+    def _passing(self, where: Where | None) -> tuple[Rows | None, dict[str, int]]:
+        """Creators that pass the filters, None where all do, and how many each removed."""
+        if where is None or not where.active():
+            return None, {}
+        kept = keep(self._catalog, where)
+        everyone = len(kept.rows) == len(self._catalog)
+        return None if everyone else kept.rows, kept.counts()
 
-        rows, scores = self._prospects[column].best(
-            k,
-            allowed,
-            chain.creators_met(asker.row, asker.product),
-            chain.ceiling(column, asker.row, asker.product),
-            score,
-        )
-        check_known(objective, scores)
-        return Ranked(rows, scores, chain.predict(self._desk.pairs(asker, rows)))
-
-    def _predicted(self, rows: Rows, affinity: Vectors, pairs: Pairs) -> Ranked:
-        """A list that affinity has ordered already, with its predictions."""
-        return Ranked(rows, affinity.astype(np.float64), self._learnt.outcomes.predict(pairs))
-
-
-def _left_out_by(asker: Asker | Promoter, known: int) -> str:
-    """What leaves the asker's partners out: a wish, or that a stranger was told by them."""
-    return "exclude_worked_with" if asker.row < known else "partners"
-
-
-def _varied(
-    ranked: Ranked, beyond: Vectors, prices: Mapping[str, Vectors], asked: Request
-) -> tuple[Ranked, Vectors]:
-    """The list as variety orders it: two are alike that differ alike from the usual one."""
-    if not asked.variety:
-        return ranked, beyond
-    price = prices.get(asked.objective)
-    places = varied(
-        worth_of(asked.objective, ranked.scores),
-        np.zeros(len(ranked.rows)) if price is None else price[ranked.rows],
-        unit(beyond),
-        asked.variety,
-        asked.k,
-    )
-    return ranked.take(places), beyond[places]
+    def _promised(self, askers: Promoters, i: int, merchants: Rows, objective: str) -> Any:
+        """What one creator may expect of some merchants."""
+        if objective == "match":
+            return inner_products(self._learnt.merchant_vectors[merchants], askers.vectors[i])
+        one = Promoters(askers.rows[i : i + 1], askers.vectors[i : i + 1], Ragged.of(_NOBODY))
+        pairs = self._desk.mirrored(one, Shortlists.unordered(merchants))
+        predictions = self._learnt.outcomes.predict(pairs)
+        return objective_scores(objective, predictions)
 
 
-def _shortfall(removed: Mapping[str, int], rows: Rows, k: int) -> dict[str, int]:
-    """What the filters removed, when that left too few; the entity asked about does not count."""
-    short = len(rows) < k
-    return {name: n for name, n in removed.items() if name != "itself"} if short else {}
+def _leaver(askers: Rows, known: Vocabulary) -> str:
+    """What leaves partners out: a wish, or that a stranger was told by them."""
+    return "partners" if len(askers) and askers[0] >= len(known) else "exclude_worked_with"
+
+
+def _shortfall(
+    lists: Shortlists,
+    k: int,
+    removed: Mapping[str, int],
+    left_out: Ragged | None,
+    allowed: Rows | None,
+    leaver: str,
+) -> list[dict[str, int]]:
+    """What the filters removed, for each list that this left too short."""
+    told = []
+    for i, length in enumerate(lists.lengths.tolist()):
+        why = dict(removed) if length < k else {}
+        if length < k and left_out is not None:
+            partners = left_out.one(i)
+            gone = partners if allowed is None else np.intersect1d(partners, allowed)
+            why[leaver] = len(gone)
+        told.append(why)
+    return told

@@ -15,7 +15,6 @@ from matching.addresses import folder_of
 from matching.batches import batch_of
 from matching.bundle import Bundle
 from matching.diagnosis import Diagnosis
-from matching.errors import BadInput
 from matching.filters import Where
 from matching.frames import frame_of, frame_of_many, predicted_frame
 from matching.learnt import Learnt
@@ -74,6 +73,11 @@ class Plaza:
         """``gmv`` where the market tells enough to expect any, else ``match``."""
         return str(self.manifest["default_objective"])
 
+    @property
+    def merchant_fingerprints(self) -> npt.NDArray[Any]:
+        """A number for each merchant that changes when its market says anything new of it."""
+        return self._learnt.fingerprints()
+
     def creators_for(
         self,
         merchant_id: str | Sequence[str],
@@ -115,11 +119,10 @@ class Plaza:
         """
         asked = self._request(k, objective, where, exclude_worked_with, variety)
         if isinstance(merchant_id, str):
-            listing = self._lists.of_creators(self._desk.merchant(merchant_id, product_id), asked)
-            return frame_of("creator_id", self.creator_ids, listing)
+            listings = self._lists.of_creators(self._desk.merchant(merchant_id, product_id), asked)
+            return frame_of("creator_id", self.creator_ids, listings)
         ids = texts(merchant_id, "merchant_id")
-        askers = [self._desk.merchant(one, product_id) for one in ids]
-        listings = [self._lists.of_creators(asker, asked) for asker in askers]
+        listings = self._lists.of_creators(self._desk.those(ids, product_id), asked)
         return frame_of_many("creator_id", self.creator_ids, listings, "merchant_id", ids)
 
     def score(
@@ -151,9 +154,10 @@ class Plaza:
         BadInput
             When an argument cannot be used.
         """
-        return batch_of(
-            self.creators_for(list(merchant_ids), k, objective=objective, variety=variety)
-        )
+        asked = self._request(k, objective, None, False, variety)
+        ids = texts(merchant_ids, "merchant_id")
+        listings = self._lists.of_creators(self._desk.those(ids), asked)
+        return batch_of(listings, self._arrow_ids, pa.array(ids, pa.string()))
 
     def creators_for_audience(
         self,
@@ -179,8 +183,8 @@ class Plaza:
             When a dimension, a segment or a share is not one the market knows.
         """
         asked = Request(k, objective, where)
-        listing = self._lists.of_creators(self._strangers.wanting(audience), asked)
-        return frame_of("creator_id", self.creator_ids, listing)
+        listings = self._lists.of_creators(self._strangers.wanting(audience), asked)
+        return frame_of("creator_id", self.creator_ids, listings)
 
     def creators_for_partners(
         self,
@@ -212,8 +216,8 @@ class Plaza:
         """
         asked = Request(k, objective, where, only_new=True)
         ids = partner_texts(partners, "creator")
-        listing = self._lists.of_creators(self._strangers.merchant(ids, audience), asked)
-        return frame_of("creator_id", self.creator_ids, listing)
+        listings = self._lists.of_creators(self._strangers.merchant(ids, audience), asked)
+        return frame_of("creator_id", self.creator_ids, listings)
 
     def merchants_for(
         self,
@@ -231,12 +235,11 @@ class Plaza:
         """
         asked = self._request(k, objective, None, exclude_worked_with, variety)
         among = None if merchant_ids is None else self._desk.these_merchants(merchant_ids)
-        if isinstance(creator_id, str):
-            listing = self._lists.of_merchants(self._desk.promoter(creator_id), asked, among)
-            return frame_of("merchant_id", self.merchant_ids, listing)
-        ids = texts(creator_id, "creator_id")
-        askers = [self._desk.promoter(one) for one in ids]
-        listings = [self._lists.of_merchants(asker, asked, among) for asker in askers]
+        alone = isinstance(creator_id, str)
+        ids = [str(creator_id)] if alone else texts(creator_id, "creator_id")
+        listings = self._lists.of_merchants(self._desk.promoters(ids), asked, among)
+        if alone:
+            return frame_of("merchant_id", self.merchant_ids, listings)
         return frame_of_many("merchant_id", self.merchant_ids, listings, "creator_id", ids)
 
     def merchants_for_partners(
@@ -259,8 +262,8 @@ class Plaza:
         """
         asked = Request(k, "match", where)
         row = self._desk.creator(creator_id)
-        listing = self._lists.of_alike(row, asked, self._strangers.nobody())
-        return frame_of("creator_id", self.creator_ids, listing)
+        listings = self._lists.of_alike(row, asked, self._strangers.nobody())
+        return frame_of("creator_id", self.creator_ids, listings)
 
     def predict(self, pairs: pd.DataFrame) -> pd.DataFrame:
         """Predict any pairs of merchant and creator.
@@ -317,11 +320,13 @@ class Plaza:
         BadInput
             When it is no text.
         """
-        if not isinstance(merchant_id, str):
-            raise BadInput(f"merchant_id: got {merchant_id!r}, expected one id as a text")
-        row = self._desk.merchant(merchant_id).row
+        row = int(self._desk.merchant(merchant_id).rows[0])
         names = self._learnt.creators["name"].to_numpy(object)
         return self._diagnosis.of(row, self.creator_ids, names, merchant_id)
+
+    @cached_property
+    def _arrow_ids(self) -> pa.Array:
+        return pa.array(self.creator_ids, pa.string())
 
     @cached_property
     def _diagnosis(self) -> Diagnosis:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from matching.askers import Asker, Promoter
+from matching.askers import Askers, Promoters
 from matching.errors import BadInput, UnknownId
-from matching.index import inner_products
 from matching.learnt import Learnt
 from matching.requests import texts
+from matching.shortlists import Shortlists
 from models.blocks import Vectors
 from models.pairs import Floats, Pairs
 from models.vocabulary import Rows, Vocabulary
@@ -25,38 +25,68 @@ class Desk:
     Parameters
     ----------
     learnt : Learnt
+
+    Attributes
+    ----------
+    merchants, creators, products : Vocabulary
+    fits : PairFits
     """
 
     def __init__(self, learnt: Learnt) -> None:
         self._learnt = learnt
-        self._fits = learnt.fits()
+        self.fits = learnt.fits()
         self.merchants, self.creators, self.products = learnt.vocabularies
         self._product_merchant = learnt.products["merchant_row"].to_numpy(np.int32)
 
-    def merchant(self, one: str, product_id: str | None = None) -> Asker:
-        """Look a merchant up, with one of its products or none in particular.
+    def merchant(self, one: str, product_id: str | None = None) -> Askers:
+        """Look one merchant up, with one of its products or none in particular.
 
         Raises
         ------
         UnknownId
             When no table holds the merchant or the product.
         BadInput
-            When the product is another merchant's.
+            When the merchant is no text, or the product is another's.
         """
-        row = _known(self.merchants, "merchant", one)
-        vector = self._learnt.merchant_vectors[row]
-        wanted = self._learnt.merchant_shares[row]
-        partners = self._learnt.history.creators_of(row)
-        if product_id is None:
-            return Asker(row, len(self.products), vector, wanted, partners)
+        if not isinstance(one, str):
+            raise BadInput(f"merchant_id: got {one!r}, expected one id as a text")
+        return self._asking([_known(self.merchants, "merchant", one)], product_id)
+
+    def those(self, ids: Sequence[str], product_id: str | None = None) -> Askers:
+        """Look several merchants up, as :meth:`merchant` does one.
+
+        Raises
+        ------
+        UnknownId
+            When no table holds one of them, or the product.
+        BadInput
+            When something among them is no text, or the product is another's.
+        """
+        rows = all_known(self.merchants, "merchant", texts(ids, "merchant_id"))
+        return self._asking(rows, product_id)
+
+    def _asking(self, wanted: Sequence[int] | Rows, product_id: str | None) -> Askers:
+        learnt, rows = self._learnt, np.asarray(wanted, dtype=np.int32)
+        products = np.full(len(rows), len(self.products), dtype=np.int32)
+        vectors = learnt.merchant_vectors[rows]
+        if product_id is not None:
+            products[:] = product = self._product_of(rows, product_id)
+            for i, row in enumerate(rows.tolist()):
+                vectors[i] = self._with_product(row, product)
+        partners = learnt.history.creators_of_each(rows)
+        return Askers(rows, products, vectors, learnt.merchant_shares[rows], partners)
+
+    def _product_of(self, merchants: Rows, product_id: str) -> int:
         product = _known(self.products, "product", product_id)
         owner = self._product_merchant[product]
-        if owner not in (row, -1):
+        others = merchants[merchants != owner]
+        if owner >= 0 and len(others):
+            asking = self.merchants.ids[others[0]]
             raise BadInput(
                 f"product {product_id!r} is of merchant {self.merchants.ids[owner]!r}, not of "
-                f"{one!r}; ask for a product of {one!r}"
+                f"{asking!r}; ask for a product of {asking!r}"
             )
-        return Asker(row, product, self._with_product(row, product), wanted, partners)
+        return product
 
     def creator(self, one: str) -> int:
         """Row of a creator.
@@ -72,19 +102,19 @@ class Desk:
             raise BadInput(f"creator_id: got {one!r}, expected one id as a text")
         return _known(self.creators, "creator", one)
 
-    def promoter(self, one: str) -> Promoter:
-        """Look a creator up as one that asks.
+    def promoters(self, ids: Sequence[str]) -> Promoters:
+        """Look creators up as those who ask.
 
         Raises
         ------
         UnknownId
-            When no table holds it.
+            When no table holds one of them.
         BadInput
-            When it is no text.
+            When something among them is no text.
         """
-        row = self.creator(one)
-        partners = self._learnt.history.merchants_of(row)
-        return Promoter(row, self._learnt.creator_vectors[row], partners)
+        rows = all_known(self.creators, "creator", texts(ids, "creator_id"))
+        partners = self._learnt.history.merchants_of_each(rows)
+        return Promoters(rows, self._learnt.creator_vectors[rows], partners)
 
     def these_merchants(self, wanted: Sequence[str]) -> Rows:
         """Rows of some merchants, each once and in row order.
@@ -100,23 +130,25 @@ class Desk:
             raise BadInput(f"merchant_ids: got {wanted!r}, expected a list; write [{wanted!r}]")
         return np.unique(all_known(self.merchants, "merchant", texts(wanted, "merchant_ids")))
 
-    def pairs(self, asker: Asker, creators: Rows) -> Pairs:
-        """Pair the asker with each of some creators."""
-        merchant = np.full(len(creators), asker.row, dtype=np.int32)
-        product = np.full(len(creators), asker.product, dtype=np.int32)
-        pairs = self._paired(merchant, creators.astype(np.int32), product)
-        if asker.target is None:
+    def pairs(self, askers: Askers, lists: Shortlists) -> Pairs:
+        """Pair each asker with the creators of its list."""
+        creators, lengths = lists.rows, lists.lengths
+        pairs = self._paired(
+            np.repeat(askers.rows, lengths), creators, np.repeat(askers.products, lengths)
+        )
+        if askers.targets is None:
             return pairs
-        block = self._learnt.blocks["audience"]
-        cosine = inner_products(block.creators[creators], asker.target).astype(np.float64)
-        fit = np.where(block.creator_known[creators], cosine, np.nan)
+        fit = np.full(len(creators), np.nan)
+        for target, start, end in zip(
+            askers.targets, lists.starts[:-1], lists.starts[1:], strict=True
+        ):
+            fit[start:end] = self.fits.towards(target, creators[start:end])
         return replace(pairs, audience_fit=fit)
 
-    def mirrored(self, creator: int, merchants: Rows) -> Pairs:
-        """Pair a creator with each of some merchants."""
-        creators = np.full(len(merchants), creator, dtype=np.int32)
-        product = np.full(len(merchants), len(self.products), dtype=np.int32)
-        return self._paired(merchants.astype(np.int32), creators, product)
+    def mirrored(self, askers: Promoters, lists: Shortlists) -> Pairs:
+        """Pair each creator that asks with the merchants of its list."""
+        product = np.full(len(lists.rows), len(self.products), dtype=np.int32)
+        return self._paired(lists.rows, np.repeat(askers.rows, lists.lengths), product)
 
     def named(self, pairs: pd.DataFrame) -> Pairs:
         """Look up a table of pairs.
@@ -166,8 +198,8 @@ class Desk:
             merchant,
             creator,
             product,
-            self._fits.audience(merchant, creator, product),
-            self._fits.category(merchant, creator, product),
+            self.fits.audience(merchant, creator, product),
+            self.fits.category(merchant, creator, product),
         )
 
     def _with_product(self, merchant: int, product: int) -> Vectors:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
 import numpy as np
-import numpy.typing as npt
 
 from matching.errors import BadInput
-from matching.index import best_first
+from matching.shortlists import Shortlists
 from models.outcome import Predictions
 from models.pairs import Floats
-from models.vocabulary import Rows
 
 #: What a list can be ranked by. ``match`` is affinity alone; the others are expectations.
 OBJECTIVES = ("match", "conversion", "exposure", "orders", "gmv", "net")
@@ -25,31 +22,6 @@ COLUMN = {
     "gmv": "expected_gmv",
     "net": "expected_net",
 }
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """One list, best first.
-
-    Attributes
-    ----------
-    rows : int32 array of shape (k,)
-        Creators, or merchants where a creator asked.
-    scores : float64 array of shape (k,)
-        The objective; higher is better.
-    predictions : Predictions of k pairs
-    """
-
-    rows: Rows
-    scores: Floats
-    predictions: Predictions
-
-    def take(self, places: npt.NDArray[np.intp]) -> Ranked:
-        """Those at some places, in the order given."""
-        kept = {
-            one.name: getattr(self.predictions, one.name)[places] for one in fields(Predictions)
-        }
-        return Ranked(self.rows[places], self.scores[places], Predictions(**kept))
 
 
 def check_objective(objective: str) -> None:
@@ -75,7 +47,7 @@ def objective_scores(objective: str, predictions: Predictions) -> Floats:
     return scores
 
 
-def check_known(objective: str, scores: Floats) -> None:
+def check_known(objective: str, lists: Shortlists) -> None:
     """Refuse a list without a single known score.
 
     Raises
@@ -83,7 +55,9 @@ def check_known(objective: str, scores: Floats) -> None:
     BadInput
         When this market gave no data for the objective.
     """
-    if len(scores) and np.isnan(scores).all():
+    # Unknown scores come last: where the first is, all are.
+    first = lists.scores[lists.starts[:-1][lists.lengths > 0]]
+    if np.isnan(first).any():
         raise BadInput(
             f"objective {objective!r} needs {_NEEDS[objective]}, which this market does not tell; "
             "use objective='match'"
@@ -97,8 +71,3 @@ _NEEDS = {
     "gmv": "exposures, orders and prices",
     "net": "exposures, orders, prices, refunds, commissions and slot fees",
 }
-
-
-def top(rows: Rows, scores: Floats, predictions: Predictions, k: int) -> Ranked:
-    """Keep the best ``k``; equal scores are ordered by row."""
-    return Ranked(rows, scores, predictions).take(best_first(scores, k))

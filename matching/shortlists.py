@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,24 @@ class Shortlists:
     starts: Starts
     rows: Rows
     scores: Floats
+
+    @classmethod
+    def of(cls, lists: Sequence[tuple[Rows, Floats]]) -> Self:
+        """Put lists of (rows, scores) one after the other."""
+        lengths = [len(rows) for rows, _ in lists]
+        starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        rows = [one for one, _ in lists] or [np.empty(0, dtype=np.int32)]
+        scores = [one for _, one in lists] or [np.empty(0)]
+        return cls(
+            starts.astype(np.int64),
+            np.concatenate(rows).astype(np.int32, copy=False),
+            np.concatenate(scores).astype(np.float64, copy=False),
+        )
+
+    @classmethod
+    def unordered(cls, rows: Rows) -> Self:
+        """One list of some rows as they come, without a score."""
+        return cls.of([(rows, np.full(len(rows), np.nan))])
 
     def __len__(self) -> int:
         return len(self.starts) - 1

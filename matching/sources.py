@@ -1,103 +1,23 @@
-"""Where candidates come from, and which evidence speaks for each.
-
-Affinity has the index. Predictions have two sources: the asker's own partners, whose history
-settles part of the outcome, and everybody else in the order of what they promise whoever asks.
-The second is read until nobody who is left could enter the list, so a list is exact at any size
-and any length (after Fagin, Lotem and Naor, "Optimal aggregation algorithms for middleware", 2003).
-"""
+"""What each part of the affinity adds to a pair, and which sources speak for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
-from matching.index import inner_products
+from matching.shortlists import Starts
+from matching.told import Told
 from models.blocks import Vectors
-from models.pairs import Floats
+from models.compiled import compiled, settled
 from models.vocabulary import Rows
 
-#: Creators predicted at first; then twice as many each time.
-BATCH = 2_048
+#: A part of the affinity speaks for a row when it is at least this share of all that does.
+MATERIAL = np.float32(0.2)
 
-#: A part of the affinity speaks for a creator when it is at least this share of all that does.
-MATERIAL = 0.2
-
-#: The bound is computed in another order than the prediction: room for the last digits.
-_ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Prospects:
-    """Creators by what they promise for one prediction, whoever asks.
-
-    Attributes
-    ----------
-    rows : int32 array of shape (number of creators,)
-        The most promising first.
-    promise : float64 array of shape (number of creators,)
-        Log of their own part in the prediction, in the same order.
-    """
-
-    rows: Rows
-    promise: Floats
-
-    @classmethod
-    def of(cls, promise: Floats) -> Self:
-        """Order creators by their promises, given in row order."""
-        order = np.argsort(-promise, kind="stable")
-        return cls(order.astype(np.int32), promise[order])
-
-    def best(
-        self,
-        k: int,
-        allowed: Rows,
-        partners: Rows,
-        ceiling: float,
-        score: Callable[[Rows], Floats],
-    ) -> tuple[Rows, Floats]:
-        """Find the best ``k``, best first; equal scores are ordered by row.
-
-        Parameters
-        ----------
-        allowed : int32 array
-            Creators to choose from.
-        partners : int32 array
-            Creators that may do better than they promise: they are scored first.
-        ceiling : float
-            Log of the most that anything else adds to a promise.
-        score : callable
-            Gives the scores of some rows; NaN where unknown, which comes last.
-
-        Returns
-        -------
-        rows : int32 array of shape (min(k, number allowed),)
-        scores : float64 array of the same shape
-        """
-        waiting = np.zeros(len(self.rows), dtype=bool)
-        waiting[allowed] = True
-        rows = partners[waiting[partners]]
-        waiting[rows] = False
-        places = np.flatnonzero(waiting[self.rows])
-        rows, scores = _keep_best(k, rows, score(rows))
-        start, size = 0, BATCH
-        while start < len(places):
-            most = np.exp(self.promise[places[start]] + ceiling) * (1 + _ROUNDING)
-            if len(rows) == k and scores[-1] > most:
-                break
-            batch = self.rows[places[start : start + size]]
-            joined = np.concatenate([rows, batch]), np.concatenate([scores, score(batch)])
-            rows, scores = _keep_best(k, *joined)
-            start, size = start + size, 2 * size
-        return rows, scores
-
-
-def _keep_best(k: int, rows: Rows, scores: Floats) -> tuple[Rows, Floats]:
-    keys = np.where(np.isnan(scores), -np.inf, scores)
-    best = np.lexsort((rows, -keys))[:k]
-    return rows[best], scores[best]
+_TINY = np.finfo(np.float32).tiny
 
 
 def source_of(part: str) -> str:
@@ -117,26 +37,83 @@ def source_of(part: str) -> str:
     }.get(part, part)
 
 
+def contributions_of(
+    askers: Vectors,
+    starts: Starts,
+    rows: Rows,
+    vectors: Vectors,
+    usual: Vectors,
+    parts: Mapping[str, slice],
+) -> Vectors:
+    """What each part adds to the affinity of each pair of a block, beyond the usual.
+
+    Parameters
+    ----------
+    askers : float32 array of shape (m, d)
+    starts : int64 array of shape (m + 1,)
+    rows : int32 array of shape (n,)
+        Asker ``i`` is given ``rows[starts[i]:starts[i + 1]]``.
+    vectors : float32 array of shape (number of those that can be listed, d)
+    usual : float32 array of shape (d,)
+        What speaks for somebody is what sets it apart from the usual one.
+    parts : dict of name to slice
+        Columns of each part.
+
+    Returns
+    -------
+    float32 array of shape (n, number of parts)
+        A pair's numbers depend on that pair alone. With a usual one of zeros they add up to the
+        affinity.
+    """
+    ends = np.array([[part.start, part.stop] for part in parts.values()], dtype=np.int64)
+    askers, vectors, usual = (settled(one, np.float32) for one in (askers, vectors, usual))
+    return _beyond(askers, vectors, usual, starts, rows, ends.reshape(-1, 2))
+
+
+@partial(compiled, reordered=True)
+def _beyond(
+    askers: Vectors,
+    vectors: Vectors,
+    usual: Vectors,
+    starts: Starts,
+    rows: Rows,
+    ends: npt.NDArray[np.int64],
+) -> Vectors:
+    sums = np.empty((len(rows), len(ends)), dtype=np.float32)
+    for i in range(len(starts) - 1):
+        for at in range(starts[i], starts[i + 1]):
+            for part in range(len(ends)):
+                start, end = ends[part]
+                # Slices first: numbers that count from the end of an array are no vector's.
+                own, theirs = askers[i, start:end], vectors[rows[at], start:end]
+                other = usual[start:end]
+                total = np.float32(0)
+                for j in range(len(own)):
+                    total += own[j] * (theirs[j] - other[j])
+                sums[at, part] = total
+    return sums
+
+
 def affinity_parts(vector: Vectors, vectors: Vectors, parts: Mapping[str, slice]) -> Vectors:
-    """What each part adds to the inner product; the columns add up to it.
+    """What each part adds to the inner products of one vector with some others.
 
     Parameters
     ----------
     vector : float32 array of shape (d,)
     vectors : float32 array of shape (n, d)
-        As they are, the columns add up to the affinity; less those of the usual one, to what is
-        beyond the usual.
 
     Returns
     -------
     float32 array of shape (n, number of parts)
+        The columns add up to the inner products.
     """
-    columns = [inner_products(vectors[:, part], vector[part]) for part in parts.values()]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(vectors), 0), np.float32)
+    starts = np.array([0, len(vectors)], dtype=np.int64)
+    rows = np.arange(len(vectors), dtype=np.int32)
+    return contributions_of(vector[None], starts, rows, vectors, np.zeros_like(vector), parts)
 
 
-def speaking_for(contributions: Vectors, parts: Mapping[str, slice]) -> list[list[str]]:
-    """Sources whose evidence speaks for each creator, the strongest first.
+def speaking_for(contributions: Vectors, parts: Mapping[str, slice]) -> Told:
+    """Sources whose evidence speaks for each row, the strongest first.
 
     Parameters
     ----------
@@ -144,13 +121,36 @@ def speaking_for(contributions: Vectors, parts: Mapping[str, slice]) -> list[lis
 
     Returns
     -------
-    list of n lists of source names; empty where nothing is known that speaks for a creator
+    Told
+        Names of sources; none where nothing is known that speaks for a row.
     """
-    positive = np.maximum(contributions, 0)
-    share = positive / np.maximum(positive.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    order = np.argsort(-share, axis=1, kind="stable")
-    names = [source_of(part) for part in parts]
-    return [
-        [names[part] for part in ranked if row[part] >= MATERIAL]
-        for ranked, row in zip(order, share, strict=True)
-    ]
+    starts, codes = _material(contributions)
+    return Told(starts, codes, [source_of(part) for part in parts])
+
+
+@compiled
+def _material(contributions: Vectors) -> tuple[Starts, Rows]:
+    """Parts that speak for each row, the strongest first."""
+    n, parts = contributions.shape
+    starts = np.zeros(n + 1, dtype=np.int64)
+    codes = np.empty(n * parts, dtype=np.int32)
+    shares = np.empty(parts, dtype=np.float32)
+    end = 0
+    for at in range(n):
+        total = np.float32(0)
+        for part in range(parts):
+            value = contributions[at, part]
+            shares[part] = np.float32(0) if value < 0 else value
+            total += shares[part]
+        total = _TINY if total < _TINY else total
+        for part in range(parts):
+            shares[part] /= total
+            if shares[part] >= MATERIAL:
+                place = end
+                while place > starts[at] and shares[codes[place - 1]] < shares[part]:
+                    codes[place] = codes[place - 1]
+                    place -= 1
+                codes[place] = part
+                end += 1
+        starts[at + 1] = end
+    return starts, codes[:end].copy()

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import sparse
 
-from matching.askers import Asker, Promoter
+from matching.askers import Askers, Promoters
 from matching.catalog import Catalog
 from matching.errors import BadInput
 from matching.filters import check_shares
+from matching.history import Ragged
 from matching.learnt import Learnt
 from matching.queries import all_known
 from models.blocks import Vectors
@@ -41,17 +42,16 @@ class Strangers:
         self._catalog = catalog
         self._merchants, self._creators, self._products = learnt.vocabularies
 
-    def nobody(self) -> Asker:
+    def nobody(self) -> Askers:
         """Stand in for a merchant that nobody knows and of whom nothing is told."""
-        return Asker(
-            len(self._merchants),
-            len(self._products),
+        return self._unknown(
             np.zeros(self._learnt.merchant_vectors.shape[1], np.float32),
             np.full(len(self._learnt.segments), np.nan, np.float32),
             _NOBODY,
+            None,
         )
 
-    def wanting(self, target: Shares) -> Asker:
+    def wanting(self, target: Shares) -> Askers:
         """Stand in for somebody who wants to reach an audience.
 
         Raises
@@ -61,10 +61,10 @@ class Strangers:
         """
         asker = self._stranger(self._placed(target), target, _NOBODY)
         # Whoever names an audience asks for that audience, not for who is booked most.
-        asker.vector[self._learnt.popularity] = 0
+        asker.vectors[:, self._learnt.popularity] = 0
         return asker
 
-    def merchant(self, partners: Sequence[str], target: Shares | None) -> Asker:
+    def merchant(self, partners: Sequence[str], target: Shares | None) -> Askers:
         """Stand in for a merchant that nobody knows, but for creators it works with.
 
         Parameters
@@ -86,7 +86,7 @@ class Strangers:
             return self._stranger(None, {}, rows)
         return self._stranger(self._placed(target), target, rows)
 
-    def creator(self, partners: Sequence[str]) -> Promoter:
+    def creator(self, partners: Sequence[str]) -> Promoters:
         """Stand in for a creator that nobody knows, but for merchants it works for.
 
         Raises
@@ -97,7 +97,8 @@ class Strangers:
         rows = np.sort(all_known(self._merchants, "merchant", partners))
         history = self._typical(rows, len(self._merchants))
         vector = self._learnt.affinity().embed_creator(history=history)
-        return Promoter(len(self._creators), vector, rows)
+        nobody = np.array([len(self._creators)], dtype=np.int32)
+        return Promoters(nobody, vector[None], Ragged.of(rows))
 
     def _placed(self, target: Shares) -> Vectors:
         """Where an audience asked for lies in the audience space."""
@@ -107,7 +108,7 @@ class Strangers:
         except ValueError as error:
             raise BadInput(f"audience: {error}") from None
 
-    def _stranger(self, place: Vectors | None, target: Shares, partners: Rows) -> Asker:
+    def _stranger(self, place: Vectors | None, target: Shares, partners: Rows) -> Askers:
         """A merchant of which no more is known than an audience, partners, or both."""
         affinity = self._learnt.affinity()
         blocks = {}
@@ -122,8 +123,16 @@ class Strangers:
                 column = self._catalog.segment(dimension, segment)
                 if column is not None:
                     wanted[column] = share
-        nobody = len(self._merchants), len(self._products)
-        return Asker(*nobody, vector, wanted, partners, place)
+        return self._unknown(vector, wanted, partners, place)
+
+    def _unknown(
+        self, vector: Vectors, wanted: Vectors, partners: Rows, place: Vectors | None
+    ) -> Askers:
+        merchant, product = (
+            np.array([len(ids)], dtype=np.int32) for ids in (self._merchants, self._products)
+        )
+        targets = None if place is None else place[None]
+        return Askers(merchant, product, vector[None], wanted[None], Ragged.of(partners), targets)
 
     def _typical(self, partners: Rows, n: int) -> sparse.csr_matrix:
         """One typical cooperation with each partner; a row over all ``n``."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -17,8 +18,10 @@ import numpy.typing as npt
 
 from matching.errors import BadInput
 from matching.index import inner_products
+from matching.shortlists import Shortlists
 from models.blocks import Vectors
 from models.pairs import Floats, State
+from models.whitening import unit
 
 #: So many of the best, after all filters, are re-ranked; whoever comes after them stays there.
 #: The number is fixed, so that a shorter list is the beginning of a longer one.
@@ -131,3 +134,42 @@ def varied(
         value[best] = -np.inf
         nearest = np.maximum(nearest, inner_products(vectors[:size], vectors[best]))
     return order
+
+
+def reordered(
+    lists: Shortlists,
+    vectors: Vectors,
+    usual: Vectors,
+    prices: npt.NDArray[np.floating] | None,
+    objective: str,
+    variety: float,
+    k: int,
+) -> Shortlists:
+    """Lists as variety orders them, at most ``k`` long.
+
+    Parameters
+    ----------
+    lists : Shortlists
+        All that may be re-ranked.
+    vectors : float32 array of shape (n, d)
+        Of everybody who may be listed.
+    usual : float32 array of shape (d,)
+        Two are alike that differ alike from the usual one.
+    prices : array of shape (n,), optional
+        Of :class:`Crowding`, for the objective.
+    objective : str
+    variety : float in [0, 1]
+    k : int
+    """
+    found = []
+    for start, end in pairwise(lists.starts.tolist()):
+        rows, scores = lists.rows[start:end], lists.scores[start:end]
+        places = varied(
+            worth_of(objective, scores),
+            np.zeros(len(rows)) if prices is None else prices[rows],
+            unit(vectors[rows] - usual),
+            variety,
+            k,
+        )
+        found.append((rows[places], scores[places]))
+    return Shortlists.of(found)

@@ -10,45 +10,47 @@ A step the market gave no data for is left out, and what hangs on it is NaN: mis
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from models.calibration import Band
-from models.conversion import ConversionModel
-from models.exposure import ExposureModel
-from models.loglinear import LogLinear, look_up
+from models.calibration import Band, Cells
+from models.compiled import settled
+from models.conversion import ConversionModel, Rate
+from models.exposure import Amount, ExposureModel
+from models.forecast import Forecast, Predictions, Steps, forecast_all
+from models.loglinear import FIT_CELLS, Folded, check_rows
 from models.meetings import Meetings
 from models.money import Money
-from models.pairs import Floats, Interval, Pairs, State
+from models.pairs import Floats, Pairs, State
 from models.vocabulary import Rows
 
-#: What makes the log of no orders finite, in orders.
-HALF_ORDER = 0.5
-#: Pairs worked on at a time; few enough that all columns stay in the processor's cache.
-_CHUNK = 16_384
+_NO_AMOUNT = Amount(-1, 1.0, 0.0, Cells(0.0, 0.0, 0.0))
+_NO_RATE = Rate(-1, 1.0)
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions for ``n`` pairs; float64 arrays of shape (n,), NaN where there was no data.
+class Bound(NamedTuple):
+    """What a prediction never exceeds, in logs: what each grouping adds to it, at most.
 
-    Points are means. Intervals hold 80 %: that of ``p_conversion`` is for the true rate, those of
-    exposures and GMV for what one promotion will bring; ``low ≤ point ≤ high`` always.
+    Attributes
+    ----------
+    creator : float64 array of shape (n_creators + 1,)
+    merchant : float64 array of shape (n_merchants + 1,)
+        With all that is the same for every pair that has not met.
+    product : float64 array of shape (n_products + 1,)
+    audience_fit, category_fit : float64 arrays of shape (cells + 1,)
+    priced : bool
+        Whether a price is yet to be multiplied by.
     """
 
-    p_conversion: Floats
-    p_conversion_low: Floats
-    p_conversion_high: Floats
-    exposures: Floats
-    exposures_low: Floats
-    exposures_high: Floats
-    expected_orders: Floats
-    expected_gmv: Floats
-    expected_gmv_low: Floats
-    expected_gmv_high: Floats
-    expected_net: Floats
+    creator: Floats
+    merchant: Floats
+    product: Floats
+    audience_fit: Floats
+    category_fit: Floats
+    priced: bool
 
 
 @dataclass
@@ -83,17 +85,6 @@ class Chain:
     meetings: Meetings
     factor: float
     band: Band
-    _tables: list[Floats] = field(init=False, repr=False)
-    _noise: float = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        # Side by side, the steps' tables are read with one gather for each grouping.
-        models: list[LogLinear] = [step.model_ for step in self.steps().values()]
-        self._tables = [
-            np.ascontiguousarray(np.column_stack(parts))
-            for parts in zip(*(model.tables for model in models), strict=True)
-        ]
-        self._noise = sum(model.noise for model in models) + self.money.scatter
 
     def steps(self) -> dict[str, ExposureModel | ConversionModel]:
         """Steps that are there by name, in the order in which their tables lie side by side."""
@@ -113,75 +104,69 @@ class Chain:
     def predict(self, pairs: Pairs, price: Floats | None = None) -> Predictions:
         """Predict what one promotion of each pair will bring.
 
-        Only gathers and elementwise arithmetic: a pair's numbers do not depend on the others.
+        A pair's numbers do not depend on the others.
 
         Parameters
         ----------
         pairs : Pairs
         price : float64 array of shape (n,), optional
             What one order is worth, where the caller knows better; NaN = as learnt.
+
+        Raises
+        ------
+        IndexError
+            When a pair has a row that was not there at the fit.
         """
-        n = len(pairs)
-        out: dict[str, Floats] = {}
-        for start in range(0, n, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            given = None if price is None else price[part]
-            for name, values in self._predict_few(pairs.take(part), given).items():
-                out.setdefault(name, np.empty(n))[part] = values
-        for column in fields(Predictions):
-            if column.name not in out:
-                out[column.name] = np.full(n, np.nan)
-        return Predictions(**out)
+        found = np.empty((len(fields(Predictions)), len(pairs)))
+        given = np.empty(0) if price is None else np.ascontiguousarray(price, dtype=np.float64)
+        done = forecast_all(self.forecast, *pairs.columns(), given, found)
+        check_rows(self.forecast.folded.first, pairs, done)
+        return Predictions(*found)
 
-    def _predict_few(self, pairs: Pairs, price: Floats | None) -> dict[str, Floats]:
-        found: dict[str, Floats] = {}
-        steps = self.steps()
-        if not steps:
-            return found
-        total = look_up(self._tables, self.meetings.find(pairs), pairs)
-        read = {name: (total[2 * at], total[2 * at + 1]) for at, name in enumerate(steps)}
-        if self.exposure is not None:
-            shown = self.exposure.interval(*read["exposure"])
-            found["exposures"] = shown.point
-            found["exposures_low"], found["exposures_high"] = shown.low, shown.high
-        if self.conversion is not None:
-            rate = self.conversion.interval(*read["conversion"])
-            found["p_conversion"] = rate.point
-            found["p_conversion_low"], found["p_conversion_high"] = rate.low, rate.high
-        if self.amount is not None:
-            sold = self.amount.interval(*read["amount"])
-        elif self.whole():
-            sold = self._orders(found["exposures"] * found["p_conversion"], read)
-        else:
-            return found
-        worth = self.money.price(pairs)
-        if price is not None:
-            worth = np.where(np.isfinite(price), price, worth)
-        if self.amount_of == "gmv":
-            worth = np.ones(len(pairs))
-        else:
-            found["expected_orders"] = sold.point
-        found["expected_gmv"] = sold.point * worth
-        found["expected_gmv_low"] = sold.low * worth
-        found["expected_gmv_high"] = sold.high * worth
-        found["expected_net"] = self.money.net(pairs, found["expected_gmv"])
-        return found
+    @cached_property
+    def forecast(self) -> Forecast:
+        """The chain as compiled loops read it."""
+        amount = self.amount
+        columns = {name: 2 * at for at, name in enumerate(self.steps())}
+        models = [step.model_ for step in self.steps().values()]
+        steps = Steps(
+            exposure=_amount(self.exposure, columns.get("exposure")),
+            conversion=_rate(self.conversion, columns.get("conversion")),
+            click_rate=_rate(self.click_rate, columns.get("click_rate")),
+            amount=_amount(amount, columns.get("amount")),
+            money=2 * len(models),
+            usual_commission=self.money.usual_commission,
+            factor=float(self.factor),
+            noise=float(sum(model.noise for model in models) + self.money.scatter),
+            cells=self.band.cells,
+            whole=self.whole(),
+            in_orders=self.amount_of != "gmv",
+        )
+        shown = self.band if self.exposure is None else self.exposure.band_
+        sold = self.band if amount is None else amount.band_
+        folded = Folded.of(self._groupings(), self.meetings)
+        return Forecast(folded, shown.surprises, sold.surprises, steps)
 
-    def _orders(self, orders: Floats, read: dict[str, tuple[Floats, Floats]]) -> Interval:
-        """Orders with what one promotion may sell, in orders at the expected price."""
-        if "click_rate" in read:
-            orders = orders * np.minimum(np.exp(read["click_rate"][0]), 1.0)
-        orders = orders * self.factor
-        doubt = np.full(len(orders), self._noise)
-        for _, variance in read.values():
-            doubt += variance
-        low, high = self.band.apply(np.log(orders + HALF_ORDER), order_spread(orders, doubt))
-        return Interval(orders, np.minimum(low, orders), np.maximum(high, orders))
+    def _groupings(self) -> list[Floats]:
+        """Tables of all steps side by side, and beside them what money is made of."""
+        money, meetings = self.money, self.meetings
+        known = (
+            (money.creator_commission, money.slot_fee),
+            (money.merchant_price, money.refund_rate),
+            (money.product_price, money.product_commission),
+        )
+        sizes = (len(meetings.pairs.keys) + 1, len(meetings.deals.keys) + 1)
+        others = (np.full((size, 2), np.nan) for size in (*sizes, FIT_CELLS + 1, FIT_CELLS + 1))
+        models = [step.model_.tables for step in self.steps().values()]
+        return [
+            np.column_stack([*(tables[at] for tables in models), beside])
+            for at, beside in enumerate([*map(np.column_stack, known), *others])
+        ]
 
     def creators_met(self, merchant: int, product: int) -> Rows:
         """Creators whose own history with a merchant or a product settles part of the prediction.
 
-        They may exceed the bound of `promise` and `ceiling`; all others stay within it.
+        They may exceed the `bound`; all others stay within it.
         """
         met = self.meetings.pairs.seconds_of(merchant)
         nothing = self.meetings.deals.width - 1  # a product that is none in particular
@@ -192,34 +177,46 @@ class Chain:
     def promise(self, column: str) -> Floats:
         """Log of each creator's own part in one column of the predictions; (n_creators + 1,).
 
-        For a creator that is not among `creators_met`, the exponential of its promise plus the
-        `ceiling` of who asks is never below the prediction.
+        Parameters
+        ----------
+        column : str
+            A point prediction, such as ``"expected_gmv"``.
+        """
+        return self.bound(column).creator
+
+    def bound(self, column: str) -> Bound:
+        """What one column of the predictions never exceeds, but for `creators_met`.
+
+        The exponential of the parts' sum, times the price where one is yet to be multiplied by.
 
         Parameters
         ----------
         column : str
             A point prediction, such as ``"expected_gmv"``.
         """
-        return np.asarray(self._tables[0] @ self._weights(column))
-
-    def ceiling(self, column: str, merchant: int, product: int) -> float:
-        """Log of the most that audience, category and who asks can add to a `promise`.
-
-        Infinite where the price is not known.
-        """
-        weights = self._weights(column)
-        _, merchants, products, pairs, deals, audiences, categories = self._tables
-        most = float((audiences @ weights).max() + (categories @ weights).max())
-        most += float((merchants[merchant] + products[product] + pairs[-1] + deals[-1]) @ weights)
-        scale = self._scale(column, merchant, product)
-        return most + float(np.log(scale)) if scale > 0.0 else float("inf")
+        table, first = self.forecast.folded.table, self.forecast.folded.first
+        # Not a product of matrices: its last digits would depend on the threads.
+        told = np.zeros(len(table))
+        for at, weight in enumerate(self._weights(column)):
+            told += weight * table[:, at]
+        creator, merchant, product, pair, deal, audience, category = np.split(told, first)
+        constant = pair[-1] + deal[-1] + np.log(self._scale(column))
+        priced = column in ("expected_gmv", "expected_net") and self.amount_of != "gmv"
+        return Bound(
+            settled(creator, np.float64),
+            settled(merchant + constant, np.float64),
+            settled(product, np.float64),
+            settled(audience, np.float64),
+            settled(category, np.float64),
+            priced,
+        )
 
     def _weights(self, column: str) -> Floats:
         """What each column of the tables adds to the log of a prediction."""
         chained = ("exposure", "conversion", "click_rate")
         told = {"exposures": ("exposure",), "p_conversion": ("conversion",)}
         asked = told.get(column, chained if self.amount is None else ("amount",))
-        weights = np.zeros(self._tables[0].shape[1])
+        weights = np.zeros(self.forecast.steps.money)
         for at, (name, step) in enumerate(self.steps().items()):
             if name in asked:
                 weights[2 * at] = 1.0
@@ -227,19 +224,13 @@ class Chain:
                 weights[2 * at + 1] = 0.5 if isinstance(step, ExposureModel) else 0.0
         return weights
 
-    def _scale(self, column: str, merchant: int, product: int) -> float:
-        """Factors of a prediction that are the same for all creators; 0 where one is unknown."""
+    def _scale(self, column: str) -> float:
+        """Factors of a prediction that are the same for all pairs, its price apart."""
         if column == "p_conversion":
             return 1.0
         step = self.exposure if column == "exposures" or self.amount is None else self.amount
         scale = 1.0 if step is None else step.mean_factor_
-        if column != "exposures" and self.amount is None:
-            scale *= self.factor
-        if column in ("expected_gmv", "expected_net") and self.amount_of != "gmv":
-            own = self.money.product_price[product]
-            price = own if np.isfinite(own) else self.money.merchant_price[merchant]
-            scale *= price
-        return float(scale) if np.isfinite(scale) else 0.0
+        return scale if column == "exposures" or self.amount is not None else scale * self.factor
 
     def state(self) -> dict[str, Any]:
         """Arrays and plain values from which `from_state` makes the same chain."""
@@ -278,7 +269,9 @@ class Chain:
         )
 
 
-def order_spread(orders: Floats, doubt: Floats) -> Floats:
-    """Standard deviation of the log of orders: of their expectation, and of counting them."""
-    spread: Floats = np.sqrt(doubt + 1.0 / (orders + HALF_ORDER))
-    return spread
+def _amount(step: ExposureModel | None, column: int | None) -> Amount:
+    return _NO_AMOUNT if step is None or column is None else step.amount(column)
+
+
+def _rate(step: ConversionModel | None, column: int | None) -> Rate:
+    return _NO_RATE if step is None or column is None else step.rate(column)

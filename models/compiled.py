@@ -8,9 +8,12 @@ caller run it side by side. Nothing here starts threads of its own, so any numbe
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
+import numpy.typing as npt
 
 _Loop = TypeVar("_Loop", bound=Callable[..., Any])
 
@@ -43,9 +46,44 @@ def compiled(loop: _Loop, *, reordered: bool = False) -> _Loop:
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     if reordered:
         options["fastmath"] = set(REORDERED)
-    made: _Loop
+    made: Any
     try:
         made = numba.njit(cache=True, **options)(loop)
     except RuntimeError:  # numba's word for: no folder to keep it in
-        made = numba.njit(**options)(loop)
-    return made
+        return numba.njit(**options)(loop)  # type: ignore[no-any-return]
+    kept = made._cache._cache_file
+    kept._source_stamp = (kept._source_stamp, *_stamps(loop))
+    kept._load_index = partial(_still_known, kept._load_index)
+    return made  # type: ignore[no-any-return]
+
+
+def _still_known(load: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+    """What is kept of a loop; nothing when it took a kind of tuple that is no more."""
+    try:
+        return load()
+    except (AttributeError, ImportError):
+        return {}
+
+
+def _stamps(loop: Callable[..., Any]) -> list[Any]:
+    """What a loop's machine code depends on beside its own file.
+
+    numba looks at that file alone, and would keep to what an older release had compiled.
+    """
+    named: list[Any] = [loop.__globals__.get(name) for name in loop.__code__.co_names]
+    return [
+        part._cache._cache_file._source_stamp if hasattr(part, "_cache") else part
+        for part in named
+        if isinstance(part, (int, float)) or hasattr(part, "_cache")
+    ]
+
+
+def settled(array: npt.NDArray[Any], kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An array as loops take it for good: of one kind, contiguous, not to be written to.
+
+    Whether it was learnt just now or read from a bundle, it is then of one type, and one compiled
+    form of each loop serves both.
+    """
+    view = np.ascontiguousarray(array, dtype=kind).view(np.ndarray)
+    view.flags.writeable = False
+    return view

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from models.backfitting import fit_counts
 from models.calibration import Z80, Arrival, half_life_weights, later_part
+from models.compiled import compiled
 from models.features import EntityFeatures
 from models.loglinear import LogLinear
 from models.meetings import Meetings
@@ -16,6 +17,44 @@ from models.pairs import Floats, Interval, Pairs, State
 
 _WIDEST, _NARROWEST = 3.0, 0.6
 _UNTESTED = 1.5
+
+
+class Rate(NamedTuple):
+    """A rate as compiled loops read it.
+
+    Attributes
+    ----------
+    column : int
+        Its column in the tables, -1 where there is no such step.
+    widening : float
+        As `ConversionModel.widening_`.
+    """
+
+    column: int
+    widening: float
+
+
+@compiled
+def rate_point(log: float) -> float:
+    """Expected rate, from its log."""
+    rate: float = np.exp(log)
+    return min(rate, 1.0)
+
+
+@compiled
+def rate_interval(rate: Rate, log: float, variance: float) -> tuple[float, float, float]:
+    """Expected rate, and the 80 % interval for the true one; all in [0, 1]."""
+    point = rate_point(log)
+    middle = log - variance * 0.5
+    reach = np.sqrt(variance) * (Z80 * rate.widening)
+    low = min(np.exp(middle - reach), point)
+    return point, low, min(max(np.exp(middle + reach), point), 1.0)
+
+
+@compiled
+def _intervals(rate: Rate, log: Floats, variance: Floats, found: Floats) -> None:
+    for i in range(len(log)):
+        found[0, i], found[1, i], found[2, i] = rate_interval(rate, log[i], variance[i])
 
 
 class ConversionModel:
@@ -123,11 +162,13 @@ class ConversionModel:
 
     def interval(self, log: Floats, variance: Floats) -> Interval:
         """Interval around a log and its variance, as the folded tables give them."""
-        middle = log - variance * 0.5
-        reach = np.sqrt(variance) * (Z80 * self.widening_)
-        point = np.minimum(np.exp(log), 1.0)
-        low = np.minimum(np.exp(middle - reach), point)
-        return Interval(point, low, np.minimum(np.maximum(np.exp(middle + reach), point), 1.0))
+        found = np.empty((3, len(log)))
+        _intervals(self.rate(0), log, variance, found)
+        return Interval(*found)
+
+    def rate(self, column: int) -> Rate:
+        """The rate as compiled loops read it, at a column of the tables."""
+        return Rate(column, float(self.widening_))
 
     def state(self) -> dict[str, Any]:
         """Arrays and plain values from which `from_state` makes the same model."""

@@ -2,17 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from models.backfitting import fit_levels
-from models.calibration import Band, half_life_weights, later_part
+from models.calibration import Band, Cells, band_ends, half_life_weights, later_part
+from models.compiled import compiled
 from models.features import EntityFeatures
 from models.loglinear import LogLinear
 from models.meetings import Meetings
 from models.pairs import Floats, Interval, Pairs, State
+
+
+class Amount(NamedTuple):
+    """An amount as compiled loops read it.
+
+    Attributes
+    ----------
+    column : int
+        Its column in the tables, -1 where there is no such step.
+    mean_factor : float
+        As `ExposureModel.mean_factor_`.
+    noise : float
+        Variance of one promotion's log.
+    cells : Cells
+    """
+
+    column: int
+    mean_factor: float
+    noise: float
+    cells: Cells
+
+
+@compiled
+def amount_point(amount: Amount, log: float, variance: float) -> float:
+    """Mean amount, from the log of its median and the variance of that."""
+    mean: float = np.exp(log + variance * 0.5) * amount.mean_factor
+    return max(mean - 1.0, 0.0)
+
+
+@compiled
+def amount_interval(
+    amount: Amount, surprises: Floats, log: float, variance: float
+) -> tuple[float, float, float]:
+    """Mean, and the 80 % interval for what one promotion will bring."""
+    point = amount_point(amount, log, variance)
+    spread = np.sqrt(variance + amount.noise)
+    low, high = band_ends(surprises, amount.cells, max(log, 0.0), spread)
+    return point, min(low, point), max(high, point)
+
+
+@compiled
+def _intervals(
+    amount: Amount, surprises: Floats, log: Floats, variance: Floats, found: Floats
+) -> None:
+    for i in range(len(log)):
+        told = amount_interval(amount, surprises, log[i], variance[i])
+        found[0, i], found[1, i], found[2, i] = told
 
 
 class ExposureModel:
@@ -117,10 +165,13 @@ class ExposureModel:
 
     def interval(self, log: Floats, variance: Floats) -> Interval:
         """Interval around a log and its variance, as the folded tables give them."""
-        point = np.maximum(np.exp(log + variance * 0.5) * self.mean_factor_ - 1.0, 0.0)
-        spread = np.sqrt(variance + self.model_.noise)
-        low, high = self.band_.apply(np.maximum(log, 0.0), spread)
-        return Interval(point, np.minimum(low, point), np.maximum(high, point))
+        found = np.empty((3, len(log)))
+        _intervals(self.amount(0), self.band_.surprises, log, variance, found)
+        return Interval(*found)
+
+    def amount(self, column: int) -> Amount:
+        """The amount as compiled loops read it, at a column of the tables."""
+        return Amount(column, float(self.mean_factor_), float(self.model_.noise), self.band_.cells)
 
     def state(self) -> dict[str, Any]:
         """Arrays and plain values from which `from_state` makes the same model."""

@@ -2,18 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from models.blocks import Block, Mask, Vectors
+from models.compiled import compiled, settled
 from models.pairs import Floats
 from models.vocabulary import Rows
 
 _Table = npt.NDArray[Any]
-_Compare = Callable[[_Table, _Table], Floats]
+Words = npt.NDArray[np.uint64]
+_ONE = np.uint64(1)
+
+
+class Sides(NamedTuple):
+    """Who is compared with whom in one block, as compiled loops read it.
+
+    Loops take the arrays out once, at their beginning (`models.loglinear.Folded`).
+
+    Attributes
+    ----------
+    merchants, products, creators : arrays, one row per entity, all of one width
+        float32 vectors of length one, or categories as bits of uint64 words.
+    merchant_known, product_known, creator_known : bool arrays, one entry per entity
+    """
+
+    merchants: _Table
+    products: _Table
+    creators: _Table
+    merchant_known: Mask
+    product_known: Mask
+    creator_known: Mask
+
+    @classmethod
+    def of_vectors(cls, block: Block | None) -> Sides:
+        """Vectors of a block; without one nobody is known."""
+        if block is None:
+            return cls._of((np.empty((0, 0)),) * 3, (np.empty(0),) * 3, np.float32)
+        return cls._of(_tables(block), _masks(block), np.float32)
+
+    @classmethod
+    def of_marks(cls, block: Block | None) -> Sides:
+        """Positive entries of a block as bits: a pair is then compared in a few words."""
+        if block is None:
+            return cls._of((np.empty((0, 0)),) * 3, (np.empty(0),) * 3, np.uint64)
+        merchants, products, creators = (_bits(table) for table in _tables(block))
+        return cls._of((merchants, products, creators), _masks(block), np.uint64)
+
+    def wanted(self, merchant: Rows, product: Rows) -> tuple[_Table, Mask]:
+        """What askers want, and whether it is known: their product's row, or the merchant's.
+
+        Parameters
+        ----------
+        merchant, product : int arrays of shape (m,)
+        """
+        by_product = _is_known_of(self.product_known, product)
+        by_merchant = _is_known_of(self.merchant_known, merchant) & ~by_product
+        found = np.zeros((len(merchant), self.creators.shape[1]), dtype=self.creators.dtype)
+        found[by_merchant] = self.merchants[merchant[by_merchant]]
+        found[by_product] = self.products[product[by_product]]
+        return found, by_product | by_merchant
+
+    @classmethod
+    def _of(
+        cls, tables: tuple[_Table, _Table, _Table], masks: tuple[_Table, ...], kind: npt.DTypeLike
+    ) -> Sides:
+        merchants, products, creators = (settled(table, kind) for table in tables)
+        known = (settled(mask, np.bool_) for mask in masks)
+        return cls(merchants, products, creators, *known)
+
+
+@compiled
+def is_known(mask: Mask, row: int) -> bool:
+    """Whether a row is one of the block, and known there."""
+    return 0 <= row < len(mask) and mask[row]
+
+
+@partial(compiled, reordered=True)
+def _inner(ones: Vectors, one: int, others: Vectors, other: int) -> float:
+    total: float = np.float32(0.0)  # type: ignore[assignment]
+    for i in range(ones.shape[1]):
+        total += ones[one, i] * others[other, i]
+    return total
+
+
+@compiled
+def cosine(ones: Vectors, one: int, others: Vectors, other: int) -> float:
+    """Inner product of two rows of length one, in [-1, 1]."""
+    return min(max(float(_inner(ones, one, others, other)), -1.0), 1.0)
+
+
+@compiled
+def _bits_set(word: np.uint64) -> int:
+    # One instruction of the processor, once compiled.
+    found = 0
+    while word:
+        word &= word - _ONE
+        found += 1
+    return found
+
+
+@compiled
+def wanted_marks(wanted: Words, one: int) -> int:
+    """Number of marks in a row of words."""
+    found = 0
+    for i in range(wanted.shape[1]):
+        found += _bits_set(wanted[one, i])
+    return found
+
+
+@compiled
+def covered(wanted: Words, one: int, borne: Words, other: int) -> float:
+    """Share of the marks of one row that the other bears too, in [0, 1]."""
+    both = 0
+    for i in range(wanted.shape[1]):
+        both += _bits_set(wanted[one, i] & borne[other, i])
+    return both / max(wanted_marks(wanted, one), 1)
+
+
+@compiled
+def _cosines(sides: Sides, merchant: Rows, creator: Rows, product: Rows, found: Floats) -> None:
+    merchants, products, creators, merchant_known, product_known, creator_known = sides
+    for i in range(len(found)):
+        found[i] = np.nan
+        if is_known(creator_known, creator[i]):
+            if is_known(product_known, product[i]):
+                found[i] = cosine(products, product[i], creators, creator[i])
+            elif is_known(merchant_known, merchant[i]):
+                found[i] = cosine(merchants, merchant[i], creators, creator[i])
+
+
+@compiled
+def _coverings(sides: Sides, merchant: Rows, creator: Rows, product: Rows, found: Floats) -> None:
+    merchants, products, creators, merchant_known, product_known, creator_known = sides
+    for i in range(len(found)):
+        found[i] = np.nan
+        if is_known(creator_known, creator[i]):
+            if is_known(product_known, product[i]):
+                found[i] = covered(products, product[i], creators, creator[i])
+            elif is_known(merchant_known, merchant[i]):
+                found[i] = covered(merchants, merchant[i], creators, creator[i])
+
+
+@compiled
+def _towards(target: Vectors, sides: Sides, creator: Rows, found: Floats) -> None:
+    _, _, creators, _, _, creator_known = sides
+    for i in range(len(found)):
+        found[i] = np.nan
+        if is_known(creator_known, creator[i]):
+            found[i] = cosine(target, 0, creators, creator[i])
 
 
 class PairFits:
@@ -28,6 +168,10 @@ class PairFits:
     audience, category : Block or None
         Blocks of that name; without one, its fits are all NaN.
 
+    Attributes
+    ----------
+    audiences, categories : Sides
+
     Examples
     --------
     >>> eye, yes = np.eye(2, dtype=np.float32), np.ones(2, dtype=bool)
@@ -38,12 +182,8 @@ class PairFits:
     """
 
     def __init__(self, audience: Block | None, category: Block | None) -> None:
-        self._audience = audience
-        self._category = category
-        if category is not None:
-            # One bit a category: a pair is then compared in a few words instead of many floats.
-            self._asked = _bits(category.merchants), _bits(category.products)
-            self._borne = _bits(category.creators)
+        self.audiences = Sides.of_vectors(audience)
+        self.categories = Sides.of_marks(category)
 
     def audience(self, merchant_rows: Rows, creator_rows: Rows, product_rows: Rows) -> Floats:
         """Cosine of the wanted and the creator's audience, in [-1, 1]; NaN where unknown.
@@ -52,16 +192,24 @@ class PairFits:
         ----------
         merchant_rows, creator_rows, product_rows : int arrays of shape (n,)
         """
-        block = self._audience
-        if block is None:
-            return np.full(len(creator_rows), np.nan)
-        return _pairwise(
-            block,
-            (block.merchants, block.products),
-            block.creators,
-            (merchant_rows, creator_rows, product_rows),
-            _cosine,
-        )
+        found = np.empty(len(creator_rows))
+        merchant, creator, product = _read(merchant_rows, creator_rows, product_rows)
+        _cosines(self.audiences, merchant, creator, product, found)
+        return found
+
+    def towards(self, target: Vectors, creator_rows: Rows) -> Floats:
+        """Cosine of an audience asked for and the creator's, in [-1, 1]; NaN where unknown.
+
+        Parameters
+        ----------
+        target : float32 array of shape (d,)
+            Of length one, in the space of the audiences.
+        creator_rows : int array of shape (n,)
+        """
+        found = np.empty(len(creator_rows))
+        (creator,) = _read(creator_rows)
+        _towards(settled(target[None], np.float32), self.audiences, creator, found)
+        return found
 
     def category(self, merchant_rows: Rows, creator_rows: Rows, product_rows: Rows) -> Floats:
         """Share of the wanted categories that the creator covers, in [0, 1]; NaN where unknown.
@@ -70,76 +218,32 @@ class PairFits:
         ----------
         merchant_rows, creator_rows, product_rows : int arrays of shape (n,)
         """
-        block = self._category
-        if block is None:
-            return np.full(len(creator_rows), np.nan)
-        return _pairwise(
-            block, self._asked, self._borne, (merchant_rows, creator_rows, product_rows), _covered
-        )
-
-
-def _pairwise(
-    block: Block,
-    asking: tuple[_Table, _Table],
-    answering: _Table,
-    rows: tuple[Rows, Rows, Rows],
-    compare: _Compare,
-) -> Floats:
-    """Compare a product's row, or its merchant's, with the creator's row of each pair."""
-    merchant, creator, product = rows
-    by_product = _known(block.product_known, product)
-    by_merchant = _known(block.merchant_known, merchant) & ~by_product
-    known = _known(block.creator_known, creator) & (by_product | by_merchant)
-    found = np.full(len(creator), np.nan)
-    if not known.any():
+        found = np.empty(len(creator_rows))
+        merchant, creator, product = _read(merchant_rows, creator_rows, product_rows)
+        _coverings(self.categories, merchant, creator, product, found)
         return found
-    theirs = answering if _everyone(creator, answering) else _gather(answering, creator)
-    merchants, products = asking
-    if by_product.all():
-        wanted = _gather(products, product)
-    elif not by_product.any():
-        wanted = _gather(merchants, merchant)
-    else:
-        wanted = np.zeros((len(merchant), merchants.shape[1]), dtype=merchants.dtype)
-        wanted[by_merchant] = merchants[merchant[by_merchant]]
-        wanted[by_product] = products[product[by_product]]
-    found[known] = compare(wanted, theirs)[known]
-    return found
 
 
-def _known(mask: Mask, rows: Rows) -> Mask:
+def _is_known_of(mask: Mask, rows: Rows) -> Mask:
     inside = (rows >= 0) & (rows < len(mask))
-    if not len(mask):
-        return inside
-    return inside & mask[np.where(inside, rows, 0)]
+    known = np.zeros(len(rows), dtype=bool)
+    known[inside] = mask[rows[inside]]
+    return known
 
 
-def _everyone(rows: Rows, table: _Table) -> bool:
-    """Whether the rows are the whole table in order, which then need not be copied."""
-    return len(rows) == len(table) and bool((rows == np.arange(len(table))).all())
+def _read(*rows: Rows) -> list[Rows]:
+    return [np.ascontiguousarray(one, dtype=np.int32) for one in rows]
 
 
-def _gather(table: _Table, rows: Rows) -> _Table:
-    """Rows of a table; of somebody outside it any row, for it is masked afterwards."""
-    if (rows == rows[0]).all():
-        row = table[rows[0] if 0 <= rows[0] < len(table) else slice(0, 1)]
-        return np.broadcast_to(row, (len(rows), table.shape[1]))
-    return table.take(rows, axis=0, mode="clip")
+def _tables(block: Block) -> tuple[Vectors, Vectors, Vectors]:
+    return block.merchants, block.products, block.creators
 
 
-def _cosine(wanted: _Table, theirs: _Table) -> Floats:
-    # einsum sums each row by itself and in one order; a BLAS product would depend on the batch.
-    cosine = np.einsum("ij,ij->i", wanted, theirs)
-    return np.asarray(np.clip(cosine, -1.0, 1.0), dtype=np.float64)
+def _masks(block: Block) -> tuple[Mask, Mask, Mask]:
+    return block.merchant_known, block.product_known, block.creator_known
 
 
-def _covered(wanted: _Table, theirs: _Table) -> Floats:
-    both = np.bitwise_count(wanted & theirs).sum(axis=1, dtype=np.int64)
-    asked = np.bitwise_count(wanted).sum(axis=1, dtype=np.int64)
-    return np.asarray(both / np.maximum(asked, 1), dtype=np.float64)
-
-
-def _bits(marks: Vectors) -> npt.NDArray[np.uint64]:
+def _bits(marks: Vectors) -> Words:
     """Pack the positive entries of each row into 64-bit words."""
     packed = np.packbits(marks > 0, axis=1)
     packed = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))

@@ -12,6 +12,7 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix, csr_matrix
 
 from models.columns import Codes, GrowingDictionary, moment, moments, numbers
+from models.decay import GRID, decay, in_grid_steps
 from models.events import EVENT_KINDS, EventWeights, kind_codes, market_events
 from models.vocabulary import Vocabulary
 
@@ -22,11 +23,6 @@ Weights = npt.NDArray[np.float64]
 # Events wait until they are this many before they are sorted and summed: enough that few
 # additions of matrices follow, while 16 bytes each are little beside the result.
 _WAITING = 1 << 22
-
-# Weights are rounded to multiples of 2**-36. Sums of such numbers are exact in float64 until a
-# cell passes 2**17, so neither the order of the events nor the size of the batches can show in
-# the result.
-_GRID = float(1 << 36)
 
 
 @dataclass(frozen=True)
@@ -191,8 +187,8 @@ class InteractionBuilder:
                 )
             if self.half_life_days is not None:
                 half_lives = (self.as_of - times) / np.timedelta64(1, "D") / self.half_life_days
-                weight *= np.exp2(-np.nan_to_num(half_lives, nan=0.0))
-        return np.rint(weight * _GRID) / _GRID
+                weight *= decay(np.nan_to_num(half_lives, nan=0.0))
+        return in_grid_steps(weight) / GRID
 
     def _settle(self) -> None:
         """Sum the waiting events; keep the sums like the digits of a binary counter."""

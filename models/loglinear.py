@@ -9,26 +9,193 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from models.meetings import Found, Meetings
+from models.compiled import compiled, settled
+from models.meetings import Meetings, Starts, meeting
 from models.pairs import Floats, Pairs, State
+from models.vocabulary import Rows
 
 #: Cells that a fit in [-1, 1] is read with; one more stands for "unknown".
 FIT_CELLS = 512
 _LEAST_VARIANCE = 1e-9
+_LINE = 8  # numbers in a line of the processor's cache
 GROUPINGS = ("creator", "merchant", "product", "pair", "deal", "audience_fit", "category_fit")
+
+
+class First(NamedTuple):
+    """First row of each grouping but the first, where all tables lie one after the other."""
+
+    merchant: int
+    product: int
+    pair: int
+    deal: int
+    audience_fit: int
+    category_fit: int
+
+
+class Places(NamedTuple):
+    """Rows of one pair where all tables lie one after the other."""
+
+    creator: int
+    merchant: int
+    product: int
+    pair: int
+    deal: int
+    audience_fit: int
+    category_fit: int
+
+
+class Folded(NamedTuple):
+    """Tables of one or several models side by side, as compiled loops read them.
+
+    A loop takes the arrays out once, at its beginning: inside, each touch of a tuple of arrays
+    would count who refers to them, which costs more than what is read.
+
+    Attributes
+    ----------
+    table : float64 array of shape (rows of all groupings, width)
+        Column ``2 * i`` adds to the log of model ``i``, the next to its variance; other columns
+        hold what else is known of an entity.
+    first : First
+    partner_starts, partners, promoted_starts, promoted
+        Creators that each merchant has met, and products that each creator has, as in
+        `models.meetings.Partners`.
+    """
+
+    table: Floats
+    first: First
+    partner_starts: Starts
+    partners: Rows
+    promoted_starts: Starts
+    promoted: Rows
+
+    @classmethod
+    def of(cls, groupings: Sequence[Floats], meetings: Meetings) -> Folded:
+        """Fold what is told of each grouping, in the order of `GROUPINGS`."""
+        first = np.cumsum([len(one) for one in groupings])[:-1].tolist()
+        # A row of eight numbers then lies in one line of the processor's cache.
+        whole = np.concatenate(groupings)
+        room = np.empty(whole.size + _LINE)
+        shift = -(room.ctypes.data // room.itemsize) % _LINE
+        table = room[shift : shift + whole.size].reshape(whole.shape)
+        table[:] = whole
+        met = (*meetings.pairs.partners, *meetings.deals.partners)
+        return cls(settled(table, np.float64), First(*first), *met)
+
+
+@compiled
+def fit_cell(fit: float) -> int:
+    """Cell of an audience or category fit, `FIT_CELLS` where it is unknown."""
+    if not np.isfinite(fit):
+        return FIT_CELLS
+    return min(max(int((fit + 1.0) * (FIT_CELLS / 2)), 0), FIT_CELLS - 1)
+
+
+@compiled
+def within(first: First, merchant: int, creator: int, product: int) -> bool:
+    """Whether the tables have such rows."""
+    return (
+        0 <= creator < first.merchant
+        and 0 <= merchant < first.product - first.merchant
+        and 0 <= product < first.pair - first.product
+    )
+
+
+@compiled
+def places(
+    first: First,
+    merchant: int,
+    creator: int,
+    product: int,
+    pair: int,
+    deal: int,
+    audience_fit: float,
+    category_fit: float,
+) -> Places:
+    """Rows of a pair in all tables, from its rows in the vocabularies and its meetings."""
+    return Places(
+        creator,
+        first.merchant + merchant,
+        first.product + product,
+        first.pair + pair,
+        first.deal + deal,
+        first.audience_fit + fit_cell(audience_fit),
+        first.category_fit + fit_cell(category_fit),
+    )
+
+
+@compiled
+def log_of(table: Floats, at: Places, column: int) -> float:
+    """Sum of what one column of all tables says: the log that a model expects."""
+    total: float = table[at.pair, column] + table[at.deal, column]
+    total += table[at.creator, column]
+    total += table[at.merchant, column]
+    total += table[at.product, column]
+    total += table[at.audience_fit, column]
+    total += table[at.category_fit, column]
+    return total
+
+
+@compiled
+def variance_of(table: Floats, at: Places, column: int) -> float:
+    """Variance of that log, from the next column."""
+    # A product asked for with another merchant than its own is settled by no history.
+    return max(log_of(table, at, column + 1), _LEAST_VARIANCE)
+
+
+@compiled
+def _cells(fit: Floats, found: npt.NDArray[np.int64]) -> None:
+    for i in range(len(fit)):
+        found[i] = fit_cell(fit[i])
+
+
+@compiled
+def deal_of(first: First, starts: Starts, promoted: Rows, creator: int, product: int) -> int:
+    """Row of a deal among `Meetings.deals`; none in particular is no deal."""
+    if product == first.pair - first.product - 1:
+        return len(promoted)
+    return meeting(starts, promoted, creator, product)
+
+
+@compiled
+def _predict(
+    folded: Folded,
+    merchant: Rows,
+    creator: Rows,
+    product: Rows,
+    audience_fit: Floats,
+    category_fit: Floats,
+    log: Floats,
+    variance: Floats,
+) -> int:
+    table, first, partner_starts, partners, promoted_starts, promoted = folded
+    for i in range(len(log)):
+        if not within(first, merchant[i], creator[i], product[i]):
+            return i
+        at = places(
+            first,
+            merchant[i],
+            creator[i],
+            product[i],
+            meeting(partner_starts, partners, merchant[i], creator[i]),
+            deal_of(first, promoted_starts, promoted, creator[i], product[i]),
+            audience_fit[i],
+            category_fit[i],
+        )
+        log[i], variance[i] = log_of(table, at, 0), variance_of(table, at, 0)
+    return len(log)
 
 
 def fit_cells(fit: Floats) -> npt.NDArray[np.int64]:
     """Cell of each audience or category fit, `FIT_CELLS` where it is unknown."""
-    known = np.isfinite(fit)
-    cell = np.where(known, (fit + 1.0) * (FIT_CELLS / 2), 0.0).astype(np.int64)
-    np.clip(cell, 0, FIT_CELLS - 1, out=cell)
-    return np.where(known, cell, FIT_CELLS)
+    found = np.empty(len(fit), dtype=np.int64)
+    _cells(np.ascontiguousarray(fit, dtype=np.float64), found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -49,10 +216,25 @@ class LogLinear:
     meetings: Meetings
     noise: float
 
+    @cached_property
+    def _folded(self) -> Folded:
+        return Folded.of(self.tables, self.meetings)
+
     def predict(self, pairs: Pairs) -> tuple[Floats, Floats]:
-        """Log and its variance for each pair; float64 arrays of shape (n,)."""
-        total = look_up(self.tables, self.meetings.find(pairs), pairs)
-        return total[0], total[1]
+        """Log and its variance for each pair; float64 arrays of shape (n,).
+
+        A pair's numbers do not depend on what else is asked.
+
+        Raises
+        ------
+        IndexError
+            When a pair has a row that no table has.
+        """
+        log, variance = np.empty((2, len(pairs)))
+        columns = pairs.columns()
+        done = _predict(self._folded, *columns, log, variance)
+        check_rows(self._folded.first, pairs, done)
+        return log, variance
 
     def state(self) -> dict[str, Any]:
         """Arrays and plain values from which `from_state` makes the same model."""
@@ -68,24 +250,24 @@ class LogLinear:
         return cls(tables, meetings, float(state["noise"]))
 
 
-def look_up(
-    tables: Sequence[Floats],
-    met: tuple[Found, Found],
-    pairs: Pairs,
-) -> Floats:
-    """Sum of what all tables say of each pair; shape (columns of the tables, n), contiguous.
+def check_rows(first: First, pairs: Pairs, done: int) -> None:
+    """Refuse pairs that a loop had to stop at.
 
-    Only gathers and sums: a pair's numbers do not depend on what else is asked.
+    Parameters
+    ----------
+    done : int
+        Number of pairs that the loop could work on.
+
+    Raises
+    ------
+    IndexError
+        When it is not all of them.
     """
-    creator, merchant, product, pair, deal, audience, category = tables
-    total: Floats = pair.take(met[0], axis=0)
-    total += deal.take(met[1], axis=0)
-    total += creator.take(pairs.creator, axis=0)
-    total += merchant.take(pairs.merchant, axis=0)
-    total += product.take(pairs.product, axis=0)
-    total += audience.take(fit_cells(pairs.audience_fit), axis=0)
-    total += category.take(fit_cells(pairs.category_fit), axis=0)
-    total = np.ascontiguousarray(total.T)
-    # A product asked for with another merchant than its own is settled by no history.
-    np.maximum(total[1::2], _LEAST_VARIANCE, out=total[1::2])
-    return total
+    if done < len(pairs):
+        asked = pairs.merchant[done], pairs.creator[done], pairs.product[done]
+        sizes = first.product - first.merchant, first.merchant, first.pair - first.product
+        last = tuple(size - 1 for size in sizes)
+        raise IndexError(
+            f"pair {done} has rows {tuple(map(int, asked))} of merchant, creator and product, "
+            f"expected each from 0 to {last}; the last stands for somebody unknown"
+        )

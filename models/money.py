@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from models.compiled import compiled
 from models.features import EntityFeatures, PromotionOutcomes, Terms
 from models.pairs import Floats, Pairs, State
 
@@ -94,19 +95,10 @@ class Money:
 
     def price(self, pairs: Pairs) -> Floats:
         """What one order is worth."""
-        own = self.product_price.take(pairs.product)
-        return np.where(np.isfinite(own), own, self.merchant_price.take(pairs.merchant))
-
-    def net(self, pairs: Pairs, gmv: Floats) -> Floats:
-        """What is left of ``gmv``: ``gmv × (1 − refunds) × (1 − commission) − slot fee``.
-
-        Commission is paid on what is not sent back.
-        """
-        kept = gmv * (1.0 - self.refund_rate.take(pairs.merchant))
-        offered = self.product_commission.take(pairs.product)
-        rate = np.fmax(offered, self.creator_commission.take(pairs.creator))
-        rate = np.where(np.isfinite(rate), rate, self.usual_commission)
-        return kept * (1.0 - rate) - self.slot_fee.take(pairs.creator)
+        found = np.empty(len(pairs))
+        usual = self.merchant_price.take(pairs.merchant)
+        _prices_of(self.product_price.take(pairs.product), usual, found)
+        return found
 
     def unknown(self) -> tuple[str, ...]:
         """Parts of net that the market never tells: with any of them net is unknown."""
@@ -129,6 +121,34 @@ class Money:
         for name in ("usual_commission", "scatter"):
             known[name] = float(state[name])
         return cls(**known)
+
+
+@compiled
+def price_of(own: float, usual: float) -> float:
+    """What one order is worth: the product's own price, else the merchant's usual one."""
+    return own if np.isfinite(own) else usual
+
+
+@compiled
+def net_of(
+    gmv: float, refunds: float, offered: float, asked: float, usual: float, fee: float
+) -> float:
+    """What is left of ``gmv``: ``gmv × (1 − refunds) × (1 − commission) − slot fee``.
+
+    Commission is the higher of what is offered and asked, else the usual one, and is paid on what
+    is not sent back.
+    """
+    rate = np.fmax(offered, asked)
+    if not np.isfinite(rate):
+        rate = usual
+    left: float = gmv * (1.0 - refunds) * (1.0 - rate) - fee
+    return left
+
+
+@compiled
+def _prices_of(own: Floats, usual: Floats, found: Floats) -> None:
+    for i in range(len(found)):
+        found[i] = price_of(own[i], usual[i])
 
 
 def sold_for(outcomes: PromotionOutcomes, expected: Floats) -> Floats:

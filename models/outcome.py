@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.calibration import Band, later_part
-from models.chain import HALF_ORDER, Chain, Predictions, order_spread
+from models.chain import Chain
 from models.conversion import ConversionModel
 from models.exposure import ExposureModel
 from models.features import EntityFeatures, PromotionOutcomes, Terms
+from models.forecast import HALF_ORDER, Predictions, order_spread
 from models.meetings import Meetings
 from models.money import Money, sold_for
 from models.pairs import Floats, Pairs, State

@@ -44,6 +44,14 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.merchant)
 
+    def columns(self) -> tuple[Rows, Rows, Rows, Floats, Floats]:
+        """All five, in memory as compiled loops read them."""
+        rows = (self.merchant, self.creator, self.product)
+        merchant, creator, product = (np.ascontiguousarray(one, dtype=np.int32) for one in rows)
+        fits = (self.audience_fit, self.category_fit)
+        audience_fit, category_fit = (np.ascontiguousarray(one, dtype=np.float64) for one in fits)
+        return merchant, creator, product, audience_fit, category_fit
+
     def take(self, keep: npt.NDArray[Any] | slice) -> Pairs:
         """Those pairs that a mask, an index array or a slice picks."""
         return Pairs(*(getattr(self, field.name)[keep] for field in fields(self)))

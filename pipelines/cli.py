@@ -53,10 +53,16 @@ class Engine(StrEnum):
     """What batch scoring runs on."""
 
     local = "local"
+    spark = "spark"
 
 
 #: Exit code after Ctrl-C, as shells have it.
 STOPPED = 130
+
+
+class Stopped(Exception):
+    """Ctrl-C in a job that can go on; says how."""
+
 
 MarketFolder = Annotated[Path, typer.Argument(metavar="MARKET", help="Folder of tables.")]
 BundlePlace = Annotated[
@@ -267,17 +273,62 @@ def score(
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Creators a merchant.")] = 50,
     objective: Objective = None,
     variety: Variety = 0.0,
-    engine: Annotated[Engine, typer.Option(help="What to run on.")] = Engine.local,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLDER",
+            help="Folder of an older job: rank only merchants that the market says something new "
+            "of. The others keep their older lists, though creators and the model may have moved; "
+            "score everyone now and then.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that rank. Default: one for each core.")
+    ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="What to run on. The workers of Spark must all see --out under the same path."
+        ),
+    ] = Engine.local,
+    master: Annotated[
+        str | None,
+        typer.Option(
+            help="Where Spark runs, such as local[2,4] or spark://HOST:7077. Default: what Spark "
+            "is configured with, else the cores of this machine."
+        ),
+    ] = None,
 ) -> int:
     """Rank creators for every merchant; a stopped job goes on where it was."""
     from pipelines.score import score
 
-    with bar("scoring") as progress:
-        manifest = score(bundle, out, k=k, objective=objective, variety=variety, progress=progress)
-    stdout().print(
-        f"{manifest['rows']:,} rows for {manifest['merchants']:,} merchants are in {shown(out)}",
-        soft_wrap=True,
-    )
+    try:
+        with bar("scoring", "merchants") as progress:
+            manifest = score(
+                bundle,
+                out,
+                k=k,
+                objective=objective,
+                variety=variety,
+                since=since,
+                workers=workers,
+                engine=engine.value,
+                master=master,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        raise Stopped("the same command goes on where it was") from None
+    counts = f"{manifest['rows']:,} rows for {manifest['merchants']:,} merchants"
+    console = stdout()
+    console.print(f"{counts} are in {shown(out)}", soft_wrap=True)
+    if since is not None:
+        delta = manifest["delta"]
+        gone = len(delta["gone"])
+        console.print(
+            f"{delta['unchanged']:,} merchants keep their lists of {shown(since)}, "
+            f"{gone:,} {'is' if gone == 1 else 'are'} gone",
+            soft_wrap=True,
+        )
     return 0
 
 
@@ -368,6 +419,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         # A full disk, a folder that may not be written: the person's to mend, not a fault of ours.
         return complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except Stopped as stopped:
+        print(f"alliance: stopped; {stopped}", file=sys.stderr)
+        return STOPPED
     if code == STOPPED:
         print("alliance: stopped", file=sys.stderr)
     return int(code or 0)

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,15 +75,29 @@ def stages(title: str) -> Iterator[Callable[[str], None]]:
         done()
 
 
+class _Rate(ProgressColumn):
+    """How many a second, as soon as that can be told."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{number(speed)}/s", style="dim")
+
+
 @contextmanager
-def bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on a terminal; yields a callable that is told what is done, of what."""
+def bar(title: str, what: str = "") -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how much is done, how fast it goes and how long it will take.
+
+    Yields a callable that is told what is done, of what; its first call says what was done
+    before, which has no part in the rate. In a pipe it does nothing.
+    """
     console = stderr()
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        TextColumn(what),
+        _Rate(),
+        TimeRemainingColumn(elapsed_when_finished=True),
         console=console,
         disable=not console.is_terminal,
     )

@@ -44,6 +44,22 @@ def test_progress_shows_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         assert expected in shown
 
 
+def test_a_bar_tells_the_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    now = [0.0]
+    terminal = Console(
+        file=screen, force_terminal=True, width=100, color_system=None, get_time=lambda: now[0]
+    )
+    monkeypatch.setattr(console, "stderr", lambda: terminal)
+    with console.bar("scoring", "merchants") as told:
+        for done in (4000, 4100, 4200):
+            told(done, 5000)
+            now[0] += 2
+    last = [line for line in screen.getvalue().splitlines() if "merchants" in line][-1]
+    # What was done before this run began has no part in the rate: 200 in 4 s.
+    assert last.split()[-4:] == ["4200/5000", "merchants", "50.0/s", "0:00:16"]
+
+
 def test_paths_are_shown_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert console.shown(tmp_path / "artifacts" / "x") == "artifacts/x"

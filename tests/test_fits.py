@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from models import fits as fits_module
 from models.blocks import Block, unit_rows
 from models.fits import PairFits
+from tests.in_python import in_python
 
 
 def block(name, draw, merchants, creators, products, width, marks=False):
@@ -108,3 +110,38 @@ def test_products_without_any_merchant_fit_all_the_same():
     nobody, creators = np.zeros(3, np.int32), np.array([0, 1, 1], np.int32)
     got = fits.audience(nobody, creators, np.array([0, 0, 2], np.int32))
     np.testing.assert_array_equal(got, [1.0, 0.0, np.nan])
+
+
+def test_towards_an_audience_is_the_fit_of_whoever_has_it(blocks):
+    fits, creators = PairFits(*blocks), np.arange(42)
+    audience, _ = blocks
+    merchant = int(np.flatnonzero(audience.merchant_known)[0])
+    nothing = np.full(42, 11)
+    np.testing.assert_array_equal(
+        fits.towards(audience.merchants[merchant], creators),
+        fits.audience(np.full(42, merchant), creators, nothing),
+    )
+
+
+def test_what_is_wanted_is_the_products_or_the_merchants(blocks):
+    audience, _ = blocks
+    merchants, products = np.array([0, 1, 6, 8, -1]), np.array([11, 3, 0, 12, 40])
+    wanted, known = PairFits(*blocks).audiences.wanted(merchants, products)
+    for i, (merchant, product) in enumerate(zip(merchants, products, strict=True)):
+        own = None
+        if 0 <= product < 11 and audience.product_known[product]:
+            own = audience.products[product]
+        elif 0 <= merchant < 7 and audience.merchant_known[merchant]:
+            own = audience.merchants[merchant]
+        assert known[i] == (own is not None)
+        np.testing.assert_array_equal(wanted[i], np.zeros(29) if own is None else own)
+
+
+def test_loops_do_the_same_in_python(blocks, monkeypatch):
+    rows = pairs(np.random.default_rng(5), 120)
+    fits, target = PairFits(*blocks), blocks[0].merchants[2]
+    compiled = fits.audience(*rows), fits.category(*rows), fits.towards(target, rows[1])
+    in_python(fits_module, monkeypatch)
+    plain = fits.audience(*rows), fits.category(*rows), fits.towards(target, rows[1])
+    for one, other in zip(compiled, plain, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matching.history import History
+from matching.history import History, Ragged
 
 
 @pytest.fixture
@@ -32,15 +32,33 @@ def test_a_merchant_nobody_knows_has_no_partners(history: History) -> None:
     assert history.creators_of(3).tolist() == []
 
 
-def test_the_entry_of_a_pair(history: History) -> None:
-    assert history.between(0, 1) == 0
-    assert history.between(2, 1) == 2
-    assert history.between(0, 2) is None
-    assert history.between(1, 0) is None
+def test_partners_of_several(history: History) -> None:
+    several = history.creators_of_each(np.array([2, 3, 0, 1, 0]))
+    assert [several.one(i).tolist() for i in range(6)] == [[1], [], [1, 3], [], [1, 3], []]
+    assert history.merchants_of_each(np.array([1])).one(0).tolist() == [0, 2]
+    none = history.creators_of_each(np.empty(0, dtype=np.int32))
+    assert (none.starts.tolist(), none.rows.tolist()) == ([0], [])
+
+
+def test_the_entries_behind_partners(history: History) -> None:
+    met, entries = history.by_creator
+    for creator in range(4):
+        behind = entries[met.starts[creator] : met.starts[creator + 1]]
+        assert history.creator[behind].tolist() == [creator] * len(behind)
+        assert history.merchant[behind].tolist() == met.one(creator).tolist()
+    assert history.by_merchant[1].tolist() == [0, 1, 2]
+
+
+def test_lists_of_different_lengths() -> None:
+    lists = Ragged.of(np.array([4, 2]), np.array([]), np.array([9]))
+    assert lists.rows.dtype == np.int32
+    assert lists.starts.dtype == np.int64
+    assert lists.take(np.array([2, 0])).starts.tolist() == [0, 1, 3]
+    assert Ragged.of().starts.tolist() == [0]
 
 
 def test_state_and_back(history: History) -> None:
     again = History.from_state(history.state())
     assert again.shape == (3, 4)
-    assert again.between(0, 3) == 1
+    assert again.creators_of(0).tolist() == [1, 3]
     assert (again.met != history.met).nnz == 0

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.chain import Predictions
 from models.features import EntityFeatures, PromotionOutcomes, Terms
-from models.money import Money
+from models.forecast import Predictions
+from models.money import Money, net_of
 from models.outcome import OutcomeModel
 from models.pairs import Floats, Pairs
 from tests.synthetic_promotions import (
@@ -391,9 +391,19 @@ def test_commission_is_the_higher_of_offered_and_asked_else_the_usual() -> None:
     pairs = sold([0], [2])
     known = {"orders": [1.0], "gmv": [100.0], "refunded_gmv": [20.0], "commission": [8.0]}
     terms = terms_of(product_commission=[0.3, np.nan], creator_commission=[0.2, np.nan])
-    learnt = replace(money(pairs, terms, **known), refund_rate=np.zeros(3), slot_fee=np.zeros(3))
-    asked = sold([0, 1, 1], [0, 1, 1], [0, 0, 1])
-    np.testing.assert_allclose(learnt.net(asked, np.full(3, 100.0)), [70.0, 80.0, 90.0])
+    learnt = money(pairs, terms, **known)
+    left = [
+        net_of(
+            100.0,
+            0.0,
+            learnt.product_commission[product],
+            learnt.creator_commission[creator],
+            learnt.usual_commission,
+            0.0,
+        )
+        for product, creator in ((0, 0), (1, 0), (1, 1))
+    ]
+    np.testing.assert_allclose(left, [70.0, 80.0, 90.0])
 
 
 def test_commission_without_promotions_that_tell_it() -> None:

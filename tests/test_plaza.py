@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from matching import BadInput, BundleError, Plaza, UnknownId, Where, sources
+from matching import BadInput, BundleError, Plaza, UnknownId, Where
+from matching.batches import SCHEMA
 from matching.catalog import TIERS
-from matching.frames import PREDICTED
+from matching.listings import PREDICTED
 from matching.ranking import COLUMN, OBJECTIVES
 from tests.market_folders import write_market
 from training.fit import Settings, learn, train_market
@@ -258,10 +260,8 @@ def test_a_list_is_exact_however_few_creators_are_predicted(
     tiny_market: Market,
     objective: str,
     with_product: bool,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Against predictions for everyone, when only a few are predicted at a time."""
-    monkeypatch.setattr(sources, "BATCH", 4)
+    """Against predictions for everyone."""
     products = tiny_market.table("products")
     column = COLUMN[objective]
     for merchant in plaza.merchant_ids[:8]:
@@ -274,19 +274,6 @@ def test_a_list_is_exact_however_few_creators_are_predicted(
             got = plaza.creators_for(merchant, k=k, objective=objective, product_id=product)
             assert got["creator_id"].tolist() == plaza.creator_ids[order[:k]].tolist()
             assert got["score"].tolist() == whole[column].iloc[order[:k]].tolist()
-
-
-@pytest.mark.parametrize("column", COLUMN.values())
-def test_nobody_exceeds_promise_and_ceiling_but_those_who_met(plaza: Plaza, column: str) -> None:
-    chain, desk = plaza._learnt.outcomes.chain_, plaza._desk
-    everyone = np.arange(len(plaza.creator_ids), dtype=np.int32)
-    for one in plaza.merchant_ids:
-        asker = desk.merchant(str(one))
-        told = getattr(chain.predict(desk.pairs(asker, everyone)), column)
-        most = np.exp(chain.promise(column)[:-1] + chain.ceiling(column, asker.row, asker.product))
-        new = np.setdiff1d(everyone, chain.creators_met(asker.row, asker.product))
-        assert (told[new] <= most[new] * (1 + 1e-9)).all()
-        assert most[new].min() < told.max()  # or it would never stop
 
 
 def test_shortfall_by_merchant(plaza: Plaza, merchant: str) -> None:
@@ -593,3 +580,28 @@ def test_a_space_that_knows_products_alone_is_passed_over(tmp_path: Path) -> Non
     # Their vectors differ, but there is nobody to compare them with: history alone is left.
     same(plaza.creators_for("m1", product_id="p1"), plaza.creators_for("m1", product_id="p2"))
     assert len(plaza.creators_for("m1", product_id="p1")) == 4
+
+
+@pytest.mark.parametrize(("objective", "variety"), [("match", 0.0), ("gmv", 0.0), ("gmv", 0.5)])
+def test_a_batch_holds_the_rows_of_the_frame(plaza: Plaza, objective: str, variety: float) -> None:
+    asked = plaza.merchant_ids[:7].tolist()
+    frame = plaza.creators_for(asked, k=9, objective=objective, variety=variety)
+    batch = plaza.score(asked, 9, objective=objective, variety=variety)
+    assert batch.schema.equals(SCHEMA)
+    told = batch.to_pydict()
+    assert list(told) == frame.columns.tolist()
+    for name, values in told.items():
+        expected = [None if one is None or one != one else one for one in frame[name].tolist()]
+        assert values == expected, name
+    parts = [
+        plaza.score(asked[i : i + 3], 9, objective=objective, variety=variety) for i in (0, 3, 6)
+    ]
+    assert pa.Table.from_batches(parts).equals(pa.Table.from_batches([batch]))
+
+
+def test_a_batch_of_nobody_and_of_unusable_words(plaza: Plaza) -> None:
+    assert plaza.score([]).num_rows == 0
+    with pytest.raises(UnknownId, match="no table holds this merchant: 'nobody'"):
+        plaza.score(["nobody"])
+    with pytest.raises(BadInput, match="merchant_id: got 7 of type int, expected a text"):
+        plaza.score([7])  # type: ignore[list-item]

@@ -1,56 +1,55 @@
-"""Batch scoring: whole parts, resumed jobs, nothing mixed."""
+"""Batch scoring: whole parts, resumed jobs, nothing mixed, the same for any number of workers."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
+import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_info
 
 from matching import Plaza
+from matching.batches import SCHEMA
 from matching.bundle import file_hash
 from matching.errors import BadInput
+from pipelines import cli, local_score, parts
 from pipelines import score as module
-from pipelines.score import SCHEMA, score
-
-PER_PART = 5
+from pipelines.local_score import blocks_of, rank_parts
+from pipelines.score import score
+from pipelines.score_record import Job, job_folder
+from tests.score_folders import PER_PART, again, content, places
 
 
 @pytest.fixture(scope="module")
 def whole(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Lists of a job that was never stopped."""
     out = tmp_path_factory.mktemp("whole")
-    score(str(tiny_bundle), out, k=7, merchants_per_part=PER_PART)
+    again(tiny_bundle, out)
     return out
-
-
-def content(folder: Path) -> dict[str, str]:
-    return {path.name: file_hash(path) for path in folder.iterdir()}
-
-
-def again(bundle: Path, out: Path, **changed: object) -> dict[str, object]:
-    return score(str(bundle), out, **{"k": 7, "merchants_per_part": PER_PART, **changed})  # type: ignore[arg-type]
 
 
 def test_parts_hold_the_plazas_lists(whole: Path, plaza: Plaza) -> None:
     manifest = json.loads((whole / "manifest.json").read_text("utf-8"))
-    parts = sorted(whole.glob("part-*.parquet"))
-    assert [path.name for path in parts] == [part["name"] for part in manifest["parts"]]
-    assert [file_hash(path) for path in parts] == [part["sha256"] for part in manifest["parts"]]
-    assert all(pq.read_schema(path).equals(SCHEMA) for path in parts)
-    written = pd.concat([pd.read_parquet(path) for path in parts], ignore_index=True)
+    found = sorted(whole.glob("part-*.parquet"))
+    assert [path.name for path in found] == [part["name"] for part in manifest["parts"]]
+    assert [file_hash(path) for path in found] == [part["sha256"] for part in manifest["parts"]]
+    assert all(pq.read_schema(path).equals(SCHEMA) for path in found)
+    written = pd.concat([pd.read_parquet(path) for path in found], ignore_index=True)
     assert len(written) == manifest["rows"] == sum(part["rows"] for part in manifest["parts"])
     assert manifest["merchants"] == len(plaza.merchant_ids) == written["merchant_id"].nunique()
     assert manifest["bundle"] == plaza.bundle_hash
     assert manifest["synthetic"] is True
+    assert manifest["since"] is None
     assert manifest["parameters"] == {
         "k": 7,
         "objective": plaza.default_objective,
@@ -64,6 +63,15 @@ def test_parts_hold_the_plazas_lists(whole: Path, plaza: Plaza) -> None:
     assert [list(some) for some in mine["reasons"]] == one["reasons"].tolist()
 
 
+def test_a_finished_folder_holds_nothing_else(whole: Path) -> None:
+    names = sorted(path.name for path in whole.iterdir())
+    assert names == [
+        "fingerprints.parquet",
+        "manifest.json",
+        *(f"part-0000{n}.parquet" for n in range(5)),
+    ]
+
+
 def test_varied_lists_are_the_plazas_too(tiny_bundle: Path, plaza: Plaza, tmp_path: Path) -> None:
     manifest = score(str(tiny_bundle), tmp_path, k=7, variety=0.5, objective="match")
     assert manifest["parameters"]["variety"] == 0.5
@@ -74,72 +82,149 @@ def test_varied_lists_are_the_plazas_too(tiny_bundle: Path, plaza: Plaza, tmp_pa
     assert written["score"].tolist() == lists["score"].tolist()
 
 
-def test_unknown_numbers_are_null_not_nan(tiny_bundle: Path, tmp_path: Path) -> None:
-    frame = Plaza.load(tiny_bundle).creators_for(["m00", "m01"], k=2)
-    frame["expected_gmv"] = float("nan")
-    module._write_part(tmp_path / "part-00000.parquet", frame, merchants=2)
-    column = pq.read_table(tmp_path / "part-00000.parquet")["expected_gmv"]
-    assert column.null_count == len(frame)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_neither_workers_nor_blocks_show(
+    workers: int, whole: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_score, "MERCHANTS_PER_BLOCK", workers)
+    again(tiny_bundle, tmp_path, workers=workers)
+    assert content(tmp_path) == content(whole)
+
+
+def test_blocks_weigh_what_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [f"m{n}" for n in range(20)]
+
+    def sizes(k: int, **weight: int) -> list[int]:
+        blocks = list(blocks_of(ids, k, **weight))
+        assert [one for block in blocks for one in block] == ids
+        return [len(block) for block in blocks]
+
+    assert sizes(50) == [20]
+    assert sizes(50, weight=8 * 50 * local_score.ROW_BYTES) == [8, 8, 4]
+    assert sizes(25, weight=8 * 50 * local_score.ROW_BYTES) == [16, 4]
+    assert sizes(10**9) == [1] * 20
+    monkeypatch.setattr(local_score, "MERCHANTS_PER_BLOCK", 7)
+    assert sizes(50) == [7, 7, 6]
+
+
+def test_more_workers_make_smaller_blocks(
+    plaza: Plaza, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_score, "UNDER_WAY_BYTES", 4 * PER_PART * 7 * local_score.ROW_BYTES)
+    for workers, blocks in ((2, 5), (4, 14)):
+        watched = Watched(plaza)
+        with job_folder(tmp_path / str(workers), job_of(plaza)) as folder:
+            rank_parts(watched, folder, workers=workers)  # type: ignore[arg-type]
+        assert watched.asked == blocks
+
+
+def job_of(plaza: Plaza, **changed: int) -> Job:
+    parameters: dict[str, Any] = {
+        "k": 7,
+        "objective": plaza.default_objective,
+        "variety": 0.0,
+        "merchants_per_part": PER_PART,
+    }
+    return Job(
+        bundle=plaza.bundle_hash,
+        parameters=parameters | changed,
+        everyone=plaza.merchant_ids,
+        fingerprints=plaza.merchant_fingerprints,
+        synthetic=True,
+    )
+
+
+class Watched:
+    """A plaza that counts who asks it at once, and what is asked but not yet written."""
+
+    def __init__(self, plaza: Plaza) -> None:
+        self._plaza = plaza
+        self._lock = threading.Lock()
+        self._asking = 0
+        self.at_once = self.ahead = self.asked = self.written = 0
+        self.threads: dict[str, set[int]] = {"blas": set(), "openmp": set()}
+
+    def score(self, ids: list[str], **asked: Any) -> Any:
+        with self._lock:
+            self._asking += 1
+            self.asked += 1
+            self.at_once = max(self.at_once, self._asking)
+            self.ahead = max(self.ahead, self.asked - self.written)
+            for pool in threadpool_info():
+                self.threads[pool["user_api"]].add(pool["num_threads"])
+        batch = self._plaza.score(ids, **asked)
+        with self._lock:
+            self._asking -= 1
+        return batch
+
+    def told(self, _: int) -> None:
+        with self._lock:
+            self.written += 1
+
+
+def test_few_blocks_are_under_way_each_on_one_thread(
+    plaza: Plaza, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_score, "MERCHANTS_PER_BLOCK", 1)
+    watched = Watched(plaza)
+    with job_folder(tmp_path, job_of(plaza)) as folder:
+        rank_parts(watched, folder, workers=2, told=watched.told)  # type: ignore[arg-type]
+    assert watched.asked == watched.written == len(plaza.merchant_ids)
+    assert watched.at_once <= 2
+    # Four wait or are worked on, and one is in the writer's hands.
+    assert watched.ahead <= 5
+    assert watched.threads == {"blas": {1}, "openmp": {1}}
+
+
+def test_progress_counts_merchants(tiny_bundle: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    again(tiny_bundle, tmp_path, progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(done, 24) for done in (0, 5, 10, 15, 20, 24)]
+    seen.clear()
+    (tmp_path / "part-00001.parquet").unlink()
+    again(tiny_bundle, tmp_path, progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(19, 24), (24, 24)]
 
 
 def test_a_finished_job_is_not_done_again(whole: Path, tiny_bundle: Path) -> None:
-    before = {path.name: path.stat().st_ino for path in whole.glob("part-*")}
+    before = places(whole)
     again(tiny_bundle, whole)
-    assert before == {path.name: path.stat().st_ino for path in whole.glob("part-*")}
+    assert places(whole) == before
+
+
+def stop_after(merchants: int) -> Callable[[int, int], None]:
+    def stop(done: int, _: int) -> None:
+        if done == merchants:
+            raise KeyboardInterrupt
+
+    return stop
 
 
 def test_a_stopped_job_goes_on_where_it_was(whole: Path, tiny_bundle: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-
-    def stop(done: int, _: int) -> None:
-        if done == 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        again(tiny_bundle, out, progress=stop)
-    assert not (out / "manifest.json").exists()
-    finished = {path.name: path.stat().st_ino for path in out.glob("part-*")}
-    assert len(finished) == 2
-    again(tiny_bundle, out)
-    assert content(out) == content(whole)
-    kept = {name: (out / name).stat().st_ino for name in finished}
-    assert kept == finished
+        again(tiny_bundle, tmp_path, progress=stop_after(15))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    # The third part was ranked but not written; nothing half-written stays.
+    assert names == [
+        ".part-00000.json", ".part-00001.json", ".unfinished.json",
+        "part-00000.parquet", "part-00001.parquet",
+    ]  # fmt: skip
+    finished = places(tmp_path)
+    again(tiny_bundle, tmp_path)
+    assert content(tmp_path) == content(whole)
+    assert finished.items() <= places(tmp_path).items()
 
 
-@pytest.mark.parametrize("moment", ["between parts", "within a part", "before the record"])
-def test_a_killed_job_leaves_the_same_bytes(
-    moment: str, whole: Path, tiny_bundle: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    job = f"""
-import os, signal
-from pathlib import Path
-from pipelines import score as module
-die = lambda: os.kill(os.getpid(), signal.SIGKILL)
-moment = {moment!r}
-write, record = module.pq.write_table, module._write_json
-def half(table, path, **how):
-    write(table, path, **how)
-    if moment == "within a part" and "00002" in str(path):
-        os.truncate(path, 1000)
-        die()
-def note(path, value):
-    if moment == "before the record" and len(value["parts"]) == 2:
-        die()
-    record(path, value)
-module.pq.write_table, module._write_json = half, note
-told = lambda done, of: die() if moment == "between parts" and done == 2 else None
-module.score({str(tiny_bundle)!r}, Path({str(out)!r}), k=7, merchants_per_part={PER_PART},
-             progress=told)
-"""
-    done = subprocess.run([sys.executable, "-c", job], check=False)
-    assert done.returncode == -signal.SIGKILL
-    # What a reader sees at this moment is whole.
-    for path in out.glob("part-*"):
-        assert file_hash(path) == file_hash(whole / path.name)
-    assert not (out / "manifest.json").exists()
-    again(tiny_bundle, out)
-    assert content(out) == content(whole)
+def test_any_set_of_finished_parts_will_do(whole: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        again(tiny_bundle, tmp_path, progress=stop_after(24))
+    for number in (0, 2):
+        (tmp_path / parts.part_name(number)).unlink()
+    parts.note_path(tmp_path / parts.part_name(3)).write_text("{", "utf-8")
+    finished = {"part-00001.parquet": places(tmp_path)["part-00001.parquet"]}
+    again(tiny_bundle, tmp_path)
+    assert content(tmp_path) == content(whole)
+    assert finished.items() <= places(tmp_path).items()
 
 
 def test_a_damaged_part_is_written_again(whole: Path, tiny_bundle: Path, tmp_path: Path) -> None:
@@ -147,6 +232,7 @@ def test_a_damaged_part_is_written_again(whole: Path, tiny_bundle: Path, tmp_pat
     shutil.copytree(whole, out)
     (out / "part-00001.parquet").write_bytes(b"damaged")
     (out / "part-00003.parquet").unlink()
+    (out / "fingerprints.parquet").unlink()
     again(tiny_bundle, out)
     assert content(out) == content(whole)
 
@@ -158,7 +244,10 @@ def test_a_damaged_part_is_written_again(whole: Path, tiny_bundle: Path, tmp_pat
         ({"objective": "match"}, "holds lists of another job .*objective: match"),
         ({"variety": 0.3}, "holds lists of another job .*variety: 0.0, .*this one .*variety: 0.3"),
         ({"k": 0}, "k: got 0, expected 1 or more"),
+        ({"workers": 0}, "workers: got 0, expected 1 or more"),
+        ({"merchants_per_part": 0}, "merchants_per_part: got 0, expected 1 or more"),
         ({"variety": 2}, "variety: got 2, expected a number from 0"),
+        ({"engine": "abacus"}, "engine: got 'abacus', expected local or spark"),
     ],
 )
 def test_jobs_are_not_mixed(
@@ -168,22 +257,24 @@ def test_jobs_are_not_mixed(
         again(tiny_bundle, whole, **changed)
 
 
-def test_bundles_are_not_mixed(whole: Path, tiny_bundle: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    shutil.copytree(whole, out)
-    record = json.loads((out / "manifest.json").read_text("utf-8"))
-    (out / "manifest.json").write_text(json.dumps({**record, "bundle": "0" * 64}), "utf-8")
+@pytest.mark.parametrize("record", ["manifest.json", ".unfinished.json"])
+def test_bundles_are_not_mixed(record: str, whole: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    manifest = json.loads((whole / "manifest.json").read_text("utf-8"))
+    (tmp_path / record).write_text(json.dumps({**manifest, "bundle": "0" * 64}), "utf-8")
     with pytest.raises(BadInput, match=r"another job \(bundle 000000000000…, this one"):
-        again(tiny_bundle, out)
+        again(tiny_bundle, tmp_path)
 
 
 def test_parts_of_nobody_are_left_alone(whole: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     shutil.copy(whole / "part-00000.parquet", tmp_path)
     with pytest.raises(BadInput, match="holds parts of an unknown job; name another folder"):
         again(tiny_bundle, tmp_path)
-    (tmp_path / "manifest.json").write_text("[]", "utf-8")
+    for odd in ("[]", "[1]", "{", '{"parameters": {}}', '{"parameters": 1, "parts": []}'):
+        (tmp_path / "manifest.json").write_text(odd, "utf-8")
+        with pytest.raises(BadInput, match=r"manifest\.json: not a record of scoring"):
+            again(tiny_bundle, tmp_path)
     with pytest.raises(BadInput, match=r"manifest\.json: not a record of scoring"):
-        again(tiny_bundle, tmp_path)
+        again(tiny_bundle, tiny_bundle)
 
 
 def test_two_jobs_do_not_share_a_folder(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -192,3 +283,60 @@ def test_two_jobs_do_not_share_a_folder(tiny_bundle: Path, tmp_path: Path) -> No
     with pytest.raises(BadInput, match="another job is writing here; wait for it to end"):
         again(tiny_bundle, tmp_path)
     os.close(folder)
+
+
+def test_a_job_is_not_finished_while_a_part_is_missing(plaza: Plaza, tmp_path: Path) -> None:
+    # As when an engine's workers write to a disk of their own.
+    with (
+        job_folder(tmp_path, job_of(plaza)) as folder,
+        pytest.raises(BadInput, match=r"part-00000\.parquet: is not there; every worker must"),
+    ):
+        folder.finish()
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_a_file_is_no_folder(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(BadInput, match="out: is a file; expected a folder for the parts"):
+        again(tiny_bundle, tmp_path / "out")
+
+
+def test_a_full_disk_is_one_line_and_the_job_goes_on_later(
+    whole: Path,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write = pq.ParquetWriter.write_table
+    room = iter([True, True])
+
+    def fill(self: pq.ParquetWriter, table: object, **how: object) -> None:
+        if not next(room, False):
+            raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28]")
+        write(self, table, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pq.ParquetWriter, "write_table", fill)
+        patch.setattr(module, "score", partial(score, merchants_per_part=PER_PART))
+        assert cli.run(["score", str(tiny_bundle), "--out", "out", "-k", "7"]) == 2
+    assert capsys.readouterr().err == (
+        "alliance: out: No space left on device; "
+        "make room; the same command then goes on where it stopped\n"
+    )
+    assert len(places(tmp_path / "out")) == 2
+    assert not list((tmp_path / "out").glob("*.tmp"))
+    again(tiny_bundle, tmp_path / "out")
+    assert content(tmp_path / "out") == content(whole)
+
+
+def test_ctrl_c_says_how_to_go_on(
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("pipelines.score.score", lambda *_, **__: stop_after(1)(1, 2))
+    assert cli.run(["score", str(tiny_bundle), "--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err == "alliance: stopped; the same command goes on where it was\n"

@@ -1,15 +1,14 @@
-"""Reading creators by promise finds the best; evidence that speaks for them is named."""
+"""What parts of the affinity add, and the evidence they speak by."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from matching import sources
 from matching.index import inner_products
-from matching.sources import Prospects, affinity_parts, speaking_for
+from matching.sources import affinity_parts, contributions_of, speaking_for
+from tests.in_python import in_python
 
 PARTS = {"collaborative": slice(0, 3), "audience": slice(3, 8), "popularity": slice(8, 9)}
 
@@ -19,58 +18,10 @@ def vectors() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(2_000, 9)).astype(np.float32)
 
 
-@given(
-    st.integers(0, 2**32 - 1),
-    st.integers(1, 80),
-    st.floats(0, 2),
-    st.floats(0, 1),
-)
-def test_reading_by_promise_finds_the_very_best(
-    seed: int, k: int, slack: float, share: float
-) -> None:
-    """Whatever the scores are, as long as only partners exceed what they promise."""
-    rng = np.random.default_rng(seed)
-    n = 400
-    promise = rng.normal(size=n).round(1)
-    scores = np.exp(promise + 0.5 - slack * rng.random(n))
-    scores[rng.random(n) < 0.05] = np.nan
-    partners = np.sort(rng.choice(n, 9, replace=False)).astype(np.int32)
-    scores[partners] *= 10
-    allowed = np.flatnonzero(rng.random(n) < share).astype(np.int32)
-    asked: list[int] = []
-
-    def score(rows: np.ndarray) -> np.ndarray:
-        asked.extend(rows.tolist())
-        return scores[rows]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "BATCH", 8)
-        rows, found = Prospects.of(promise).best(k, allowed, partners, 0.5, score)
-
-    def key(row: int) -> tuple[bool, float, int]:
-        unknown = bool(np.isnan(scores[row]))
-        return unknown, 0.0 if unknown else -scores[row], row
-
-    expected = sorted(allowed.tolist(), key=key)[:k]
-    assert rows.tolist() == expected
-    np.testing.assert_array_equal(found, scores[expected])
-    assert len(asked) == len(set(asked))
-    assert set(asked) <= set(allowed.tolist())
-
-
-def test_it_stops_when_nobody_left_could_enter() -> None:
-    promise = -np.arange(100_000, dtype=np.float64) / 1_000
-    asked = []
-
-    def score(rows: np.ndarray) -> np.ndarray:
-        asked.append(len(rows))
-        return np.exp(promise[rows])
-
-    everyone = np.arange(100_000, dtype=np.int32)
-    nobody = np.empty(0, dtype=np.int32)
-    rows, _ = Prospects.of(promise).best(20, everyone, nobody, 1.0, score)
-    assert rows.tolist() == list(range(20))
-    assert sum(asked) == sources.BATCH
+@pytest.fixture(params=["compiled", "in Python"])
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "in Python":
+        in_python(sources, monkeypatch)
 
 
 def test_parts_add_up_to_the_affinity(vectors: np.ndarray) -> None:
@@ -84,13 +35,59 @@ def test_without_parts_nothing_adds_up(vectors: np.ndarray) -> None:
     assert affinity_parts(vectors[0], vectors, {}).shape == (2_000, 0)
 
 
+@pytest.mark.usefixtures("loops")
+def test_contributions_are_those_beyond_the_usual(vectors: np.ndarray) -> None:
+    starts = np.array([0, 2, 2, 5])
+    rows = np.array([5, 6, 7, 5, 1_999], dtype=np.int32)
+    askers, usual = vectors[10:13], vectors.mean(axis=0)
+    made = contributions_of(askers, starts, rows, vectors, usual, PARTS)
+    for i, (asker, row) in enumerate(zip([0, 0, 2, 2, 2], rows, strict=True)):
+        product = askers[asker] * (vectors[row] - usual)
+        expected = [product[part].sum() for part in PARTS.values()]
+        np.testing.assert_allclose(made[i], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_pair_owes_nothing_to_its_block(vectors: np.ndarray) -> None:
+    """The same bits alone, in a block, and from vectors that stay on disk."""
+    rng = np.random.default_rng(1)
+    wide = rng.normal(size=(300, 386)).astype(np.float32)
+    parts = {"collaborative": slice(0, 114), "audience": slice(114, 384), "rest": slice(384, 386)}
+    starts = np.arange(0, 1_001, 10)
+    rows = rng.integers(0, 300, 1_000).astype(np.int32)
+    askers, usual = rng.normal(size=(100, 386)).astype(np.float32), wide.mean(axis=0)
+    together = contributions_of(askers, starts, rows, wide, usual, parts)
+    for place in (0, 17, 999):
+        own, alone = askers[[place // 10]], rows[[place]]
+        made = contributions_of(own, np.array([0, 1]), alone, wide, usual, parts)
+        np.testing.assert_array_equal(made[0], together[place])
+    wide.flags.writeable = False
+    again = contributions_of(askers, starts, rows, wide, usual, parts)
+    np.testing.assert_array_equal(again, together)
+
+
+@pytest.mark.usefixtures("loops")
 def test_sources_are_named_when_their_evidence_is_material() -> None:
     contributions = np.array(
-        [[3.0, 6.0, 1.0], [-5.0, 0.1, 0.0], [0.0, 0.0, 0.0], [-1.0, -1.0, -1.0]], np.float32
+        [
+            [3.0, 6.0, 1.0],
+            [-5.0, 0.1, 0.0],
+            [0.0, 0.0, 0.0],
+            [-1.0, -1.0, -1.0],
+            [2.0, 1.0, 2.0],
+            [np.nan, 1.0, 2.0],
+        ],
+        np.float32,
     )
-    assert speaking_for(contributions, PARTS) == [
+    assert speaking_for(contributions, PARTS).lists() == [
         ["audience", "cooperations"],
         ["audience"],
         [],
         [],
+        ["cooperations", "popularity", "audience"],
+        [],
     ]
+
+
+def test_nobody_has_no_sources() -> None:
+    assert speaking_for(np.empty((0, 3), np.float32), PARTS).lists() == []
+    assert speaking_for(np.empty((2, 0), np.float32), {}).lists() == [[], []]

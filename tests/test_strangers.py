@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from matching import BadInput, Plaza, UnknownId, Where
-from matching.frames import PREDICTED
+from matching.listings import PREDICTED
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_filters_and_objectives_hold_for_strangers_too(plaza: Plaza, partners: l
 
 @pytest.mark.parametrize("objective", ["match", "gmv"])
 def test_merchants_stand_for_a_creator_nobody_knows(plaza: Plaza, objective: str) -> None:
-    busy = int(np.diff(plaza._learnt.history.met_by_creator.indptr).argmax())
+    busy = int(np.diff(plaza._learnt.history.by_creator[0].starts).argmax())
     rows = plaza._learnt.history.merchants_of(busy)[:3]
     told = [str(one) for one in plaza.merchant_ids[rows]]
     frame = plaza.merchants_for_partners(told, k=100, objective=objective)

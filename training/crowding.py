@@ -23,6 +23,7 @@ from matching.index import best_first, inner_products
 from matching.learnt import Learnt
 from matching.queries import Desk
 from matching.ranking import COLUMN, objective_scores
+from matching.shortlists import Shortlists
 from matching.variety import POOL, Crowding, worth_of
 from models.blocks import Vectors
 from models.pairs import Floats
@@ -114,7 +115,8 @@ def prices(pools: Iterable[Pool], n: int, *, places: int = PLACES) -> Vectors:
 
 def _pools_of_creators(learnt: Learnt, desk: Desk, merchants: Rows) -> dict[str, list[Pool]]:
     found = learnt.index.search(learnt.merchant_vectors[merchants], POOL)
-    pools = {"match": _priced("match", *found)}
+    ends = found.starts[1:-1]
+    pools = {"match": _priced("match", np.split(found.rows, ends), np.split(found.scores, ends))}
     chain, n = learnt.outcomes.chain_, len(learnt.creators)
     if not chain.steps():
         return pools
@@ -123,8 +125,9 @@ def _pools_of_creators(learnt: Learnt, desk: Desk, merchants: Rows) -> dict[str,
 
     def predicted(merchant: int) -> tuple[Rows, Callable[[str], Floats]]:
         asker = desk.merchant(desk.merchants.ids[merchant])
-        rows = np.union1d(usual, chain.creators_met(asker.row, asker.product)).astype(np.int32)
-        told = chain.predict(desk.pairs(asker, rows))
+        met = chain.creators_met(merchant, int(asker.products[0]))
+        rows = np.union1d(usual, met).astype(np.int32)
+        told = chain.predict(desk.pairs(asker, Shortlists.unordered(rows)))
         return rows, lambda objective: objective_scores(objective, told)
 
     return pools | _by_outcome(predicted, merchants)
@@ -143,7 +146,8 @@ def _pools_of_merchants(learnt: Learnt, desk: Desk, creators: Rows) -> dict[str,
         return pools
 
     def predicted(creator: int) -> tuple[Rows, Callable[[str], Floats]]:
-        told = chain.predict(desk.mirrored(creator, everyone))
+        asker = desk.promoters([desk.creators.ids[creator]])
+        told = chain.predict(desk.mirrored(asker, Shortlists.unordered(everyone)))
         return everyone, lambda objective: objective_scores(objective, told)
 
     return pools | _by_outcome(predicted, creators)

@@ -31,6 +31,7 @@ from training.cooperations import past_cooperations
 from training.crowding import learn_crowding
 from training.entities import Entities
 from training.market import Market, bounds, point
+from training.merchant_fingerprints import merchant_fingerprints
 
 #: Packages whose versions a bundle remembers.
 _PACKAGES = (
@@ -159,6 +160,7 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
     pairs = promotion_pairs(market.table("promotions"), ids, fits)
     outcomes = _outcomes(market, ids, pairs)
     cooperations = past_cooperations(market, ids, outcomes, pairs)
+    fingerprints = merchant_fingerprints(market, ids)
 
     tell("index")
     index = CreatorIndex.build(
@@ -189,6 +191,7 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
         index=index,
         crowding=Crowding({}, {}),
         cooperations=lambda: cooperations,
+        fingerprints=lambda: fingerprints,
     )
     tell("crowding")
     return replace(learnt, crowding=learn_crowding(learnt, seed=settings.seed))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from matching.errors import BadInput
-from matching.frames import PREDICTED
+from matching.listings import PREDICTED
 from training.evaluation import Evaluation
 from training.plots import save_plots
 

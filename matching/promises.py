@@ -1,0 +1,221 @@
+"""Reads creators in the order of what they promise, until nobody left could enter a list.
+
+A prediction has two kinds of creators: those whose own history with the asker settles part of it,
+and everybody else, who is bounded by what he promises whoever asks (`models.chain.Bound`). The
+first are looked at one and all, the second in the order of their promise. So a list is exact at any
+size and any length, though few are looked at (after Fagin, Lotem and Naor, "Optimal aggregation
+algorithms for middleware", 2003).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from matching.heaps import into_order, take_in
+from matching.history import Ragged
+from matching.shortlists import Starts
+from models.blocks import Mask, Vectors
+from models.chain import Bound
+from models.compiled import compiled
+from models.fits import Words, cosine, covered, wanted_marks
+from models.forecast import Forecast, expected, read
+from models.loglinear import FIT_CELLS, deal_of, fit_cell, places, within
+from models.meetings import meeting
+from models.money import price_of
+from models.pairs import Floats
+from models.vocabulary import Rows
+
+#: The bound is computed in another order than the prediction: room for the last digits, in logs.
+_ROUNDING = 2e-9
+
+
+class Wishes(NamedTuple):
+    """Who asks, and for what: ``m`` merchants.
+
+    Attributes
+    ----------
+    merchant, product : int32 arrays of shape (m,)
+    audience : float32 array of shape (m, d)
+        What each wants in the space of audiences.
+    audience_known : bool array of shape (m,)
+    marks : uint64 array of shape (m, words)
+        Categories that each wants.
+    marks_known : bool array of shape (m,)
+    """
+
+    merchant: Rows
+    product: Rows
+    audience: Vectors
+    audience_known: Mask
+    marks: Words
+    marks_known: Mask
+
+
+class Creators(NamedTuple):
+    """Who may be listed, the most promising first, and how each is compared.
+
+    Attributes
+    ----------
+    rows : int32 array of shape (n,)
+    promise : float64 array of shape (n,)
+        Log of their own part in the prediction, falling.
+    places : int32 array of shape (n,)
+        Where each stands among all creators in this order, ascending.
+    place_of : int32 array of shape (number of creators + 1,)
+        Where each creator stands, by row; -1 for somebody unknown.
+    audience, audience_known, marks, marks_known : arrays by row
+    promoters : int32 array
+        Who has promoted each product, as in `models.meetings.Partners`.
+    promoter_starts : int64 array
+    """
+
+    rows: Rows
+    promise: Floats
+    places: Rows
+    place_of: Rows
+    audience: Vectors
+    audience_known: Mask
+    marks: Words
+    marks_known: Mask
+    promoter_starts: Starts
+    promoters: Rows
+
+
+@compiled
+def holds(rows: Rows, start: int, end: int, row: int) -> bool:
+    """Whether ascending rows hold one between two places."""
+    while start < end:
+        middle = (start + end) >> 1
+        if rows[middle] == row:
+            return True
+        if rows[middle] < row:
+            start = middle + 1
+        else:
+            end = middle
+    return False
+
+
+@compiled
+def span(starts: Starts, one: int) -> tuple[int, int]:
+    """Where the part of one row begins and ends; nowhere for rows after the last."""
+    if one + 1 >= len(starts):
+        return 0, 0
+    return starts[one], starts[one + 1]
+
+
+@compiled
+def least_log(scores: Floats, start: int, size: int, k: int) -> float:
+    """Log that a bound must reach, or nobody below it can enter a heap of ``k``."""
+    if size < k or not scores[start] > 0.0:
+        return -np.inf
+    log: float = np.log(scores[start])
+    return log - _ROUNDING
+
+
+@compiled
+def most_by_category(parts: Floats, wanted: int) -> float:
+    """Most that the category fit can add for who wants so many categories."""
+    most: float = parts[FIT_CELLS]
+    for covering in range(wanted + 1):
+        most = max(most, parts[fit_cell(covering / max(wanted, 1))])
+    return most
+
+
+@compiled
+def best_of_all(
+    forecast: Forecast,
+    bound: Bound,
+    creators: Creators,
+    wishes: Wishes,
+    left_out: Ragged,
+    column: int,
+    k: int,
+    starts: Starts,
+    found: Rows,
+    scores: Floats,
+) -> int:
+    """Write the list of each asker, and tell how many: fewer where a row is none.
+
+    What is dear comes late: most creators are passed over by their promise, then by what their
+    categories leave possible, then by their audience; only the rest are predicted.
+
+    Parameters
+    ----------
+    starts : int64 array of shape (m + 1,), from 0
+    found, scores : int32 and float64 arrays of shape (m * k,)
+        To be written, as in `matching.shortlists.Shortlists`.
+    """
+    folded, _, _, steps = forecast
+    table, first, partner_starts, partners, promoted_starts, promoted = folded
+    _, by_merchant, by_product, by_audience, by_category, priced = bound
+    rows, promise, listed, place_of = (
+        creators.rows,
+        creators.promise,
+        creators.places,
+        creators.place_of,
+    )
+    theirs, is_told, borne, is_marked = (
+        creators.audience,
+        creators.audience_known,
+        creators.marks,
+        creators.marks_known,
+    )
+    promoter_starts, promoters = creators.promoter_starts, creators.promoters
+    merchants, products, wanted, wants, asked, asks = wishes
+    out_starts, out = left_out
+    most_by_audience = by_audience.max()
+    for i in range(len(merchants)):
+        merchant, product = merchants[i], products[i]
+        if not within(first, merchant, 0, product):
+            return i
+        rest = by_merchant[merchant] + by_product[product]
+        if priced:
+            own = table[first.product + product, steps.money]
+            rest += np.log(price_of(own, table[first.merchant + merchant, steps.money]))
+        most = most_by_audience if wants[i] else by_audience[FIT_CELLS]
+        marks = wanted_marks(asked, i) if asks[i] else 0
+        ceiling = rest + most + most_by_category(by_category, marks)
+        partner, partner_end = span(partner_starts, merchant)
+        promoter, promoter_end = span(promoter_starts, product)
+        met = partner_end - partner
+        start, size, least = starts[i], 0, -np.inf
+        # Those who have met come first, at places below 0: their promise is no bound.
+        for j in range(-met - (promoter_end - promoter), len(rows)):
+            if j >= 0:
+                if promise[j] + ceiling < least:
+                    break
+                creator = rows[j]
+            else:
+                creator = (
+                    partners[partner_end + j] if j >= -met else promoters[promoter_end + met + j]
+                )
+                if not holds(listed, 0, len(listed), place_of[creator]):
+                    continue
+            category_fit, audience_fit = np.nan, np.nan
+            if asks[i] and is_marked[creator]:
+                category_fit = covered(asked, i, borne, creator)
+            if j >= 0:
+                bounded = promise[j] + rest + by_category[fit_cell(category_fit)]
+                if bounded + most < least:
+                    continue
+            if wants[i] and is_told[creator]:
+                audience_fit = cosine(wanted, i, theirs, creator)
+            if j >= 0 and bounded + by_audience[fit_cell(audience_fit)] < least:
+                continue
+            pair = meeting(partner_starts, partners, merchant, creator)
+            deal = deal_of(first, promoted_starts, promoted, creator, product)
+            if j >= 0 and (pair < len(partners) or deal < len(promoted)):
+                continue
+            if j < -met and pair < len(partners):
+                continue
+            if holds(out, out_starts[i], out_starts[i + 1], creator):
+                continue
+            at = places(first, merchant, creator, product, pair, deal, audience_fit, category_fit)
+            score = expected(read(table, steps, at), steps, column)
+            size = take_in(scores, found, start, size, k, score, creator)
+            least = least_log(scores, start, size, k)
+        into_order(scores, found, start, size)
+        starts[i + 1] = start + size
+    return len(merchants)
