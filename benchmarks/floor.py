@@ -106,7 +106,10 @@ class Floor:
                 pa.Table.from_batches([batch]),
                 out / f"part-{start // PER_PART:05d}.parquet",
                 compression="zstd",
-                use_dictionary=["merchant_id", "creator_id"],
+                compression_level=1,
+                use_dictionary=["merchant_id", "rank", "creator_id"],
+                use_byte_stream_split=NUMBERS,
+                write_statistics=False,
             )
 
         with ThreadPoolExecutor(2) as pool:

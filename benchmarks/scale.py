@@ -1,6 +1,6 @@
 """How costs grow: events, creators, merchants, tasks; and what that makes of 10 M × 5 M.
 
-    .venv/bin/python benchmarks/speed_market.py artifacts/speed small medium hundred large
+    .venv/bin/python benchmarks/speed_market.py artifacts/speed small medium hundred few large
     .venv/bin/python benchmarks/scale.py --speed artifacts/speed
 
 Everything is measured at three or four sizes, each in a process of its own, on one core unless told
@@ -31,7 +31,7 @@ EVENTS = (250_000, 500_000, 1_000_000, 2_000_000)
 CREATORS = (50_000, 100_000, 200_000, 400_000)
 WIDTH = 128
 #: Bundles of rising size that benchmarks/speed_market.py keeps.
-BUNDLES = ("small-128", "medium-128", "hundred-128", "large-128")
+BUNDLES = ("small-128", "medium-128", "hundred-128", "few-128", "large-128")
 TASKS = (16, 64, 256)
 MERCHANTS = 400
 K = 50
@@ -126,6 +126,7 @@ def bundle(folder: str) -> dict[str, float]:
     return {
         "creators": len(plaza.creator_ids),
         "merchants": len(plaza.merchant_ids),
+        "promotions": plaza.manifest["counts"]["promotions"],
         "bundle MB": sum(path.stat().st_size for path in files) / 1e6,
         "open CPU s": opened,
         "own MB": (memory("RssAnon") - before) / 1e6,
@@ -236,9 +237,9 @@ def main() -> None:
         return
     bundles = [asked.speed / name for name in BUNDLES]
     bundles = [one for one in bundles if (one / "manifest.json").is_file()]
-    if len(bundles) < 3:
+    if len(bundles) < 4:
         parser.error(
-            f"{asked.speed} has {len(bundles)} of {', '.join(BUNDLES)}, expected 3 or more; "
+            f"{asked.speed} has {len(bundles)} of {', '.join(BUNDLES)}, expected 4 or more; "
             "run benchmarks/speed_market.py"
         )
     found = {

@@ -6,20 +6,30 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import nnls
 
 CREATORS, MERCHANTS = 10e6, 5e6
-#: Assumed, not measured: events of a year, a fifth of which repeat a pair.
-EVENTS, PAIRS = 1e9, 0.8e9
+#: Assumed, not measured: a hundred promotions a merchant, two events each, most pairs met twice.
+PROMOTIONS, EVENTS, PAIRS = 5e8, 1e9, 2e8
 #: Cores of the cluster, of one machine of it, and what a core costs an hour, in any currency.
 CORES, CORES_A_MACHINE, PRICE = 256, 16, 0.05
 PARTS = MERCHANTS / 1000
-TASKS_PER_CORE = 16
+TASKS_AT_ONCE = 16
 
 
 def line(frame: pd.DataFrame, x: str, y: str) -> tuple[float, float]:
     """Slope of ``y`` over ``x`` and its value at nothing, by least squares."""
     slope, start = np.polyfit(frame[x].to_numpy(float), frame[y].to_numpy(float), 1)
     return float(slope), float(start)
+
+
+def shares(bundles: pd.DataFrame, name: str) -> tuple[float, float, float]:
+    """What a figure of a bundle starts with, and its growth with creators and promotions."""
+    columns = bundles[["creators", "promotions"]].to_numpy(float)
+    parts, _ = nnls(
+        np.column_stack([np.ones(len(columns)), columns]), bundles[name].to_numpy(float)
+    )
+    return float(parts[0]), float(parts[1]), float(parts[2])
 
 
 def plan(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -64,13 +74,15 @@ def plan(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         ),
     ]
     bundles = found["bundle"]
-    both = bundles[["creators", "merchants"]].to_numpy(float)
-    for name in ("bundle MB", "own MB"):
-        parts, *_ = np.linalg.lstsq(both, bundles[name].to_numpy(float), rcond=None)
-        told = f"{1e6 * parts[0]:.0f} bytes a creator, {1e6 * parts[1]:.0f} a merchant"
-        total = 1e6 * float(parts @ [CREATORS, MERCHANTS])
+    named = {"bundle MB": "bundle", "own MB": "a worker's own memory"}
+    for name, what in named.items():
+        start, each, more = shares(bundles, name)
         rows.append(
-            ({"bundle MB": "bundle", "own MB": "a worker's own memory"}[name], told, _size(total))
+            (
+                what,
+                f"{1e6 * each:.0f} bytes a creator, {1e6 * more:.0f} a promotion",
+                _size(1e6 * (start + each * CREATORS + more * PROMOTIONS)),
+            )
         )
     for objective in ("match", "gmv"):
         slope, start = line(bundles, "creators", f"ms a merchant, {objective}")
@@ -79,7 +91,7 @@ def plan(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         rows.append((f"lists by {objective}", told, _hours(hours)))
     tasks, executors = found["tasks"], found["executors"]
     task, wave = line(tasks, "tasks", "wave s")
-    waves = np.ceil(PARTS / (TASKS_PER_CORE * CORES))
+    waves = np.ceil(PARTS / (TASKS_AT_ONCE * CORES))
     rows.append(
         (
             "Spark's own time",

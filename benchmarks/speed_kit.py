@@ -143,13 +143,14 @@ class Kit:
     def boosted(self) -> tuple[Any, Any]:
         """Fit a classifier of conversion and a regressor of log exposures on the pairs."""
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+        from threadpoolctl import threadpool_limits
 
         given, converted = self.lessons()
         size = {"max_iter": TREES, "max_depth": DEPTH, "max_leaf_nodes": 15, "random_state": 0}
-        return (
-            HistGradientBoostingClassifier(**size, early_stopping=False).fit(given, converted),
-            HistGradientBoostingRegressor(**size, early_stopping=False).fit(given, self.exposures),
-        )
+        classifier = HistGradientBoostingClassifier(**size, early_stopping=False)
+        regressor = HistGradientBoostingRegressor(**size, early_stopping=False)
+        with threadpool_limits(1):  # threads of a small fit wait for each other most of the time
+            return classifier.fit(given, converted), regressor.fit(given, self.exposures)
 
 
 def _numbers(creators: pd.DataFrame) -> Floats:

@@ -23,7 +23,7 @@ import pandas as pd
 from matching.errors import BundleError
 from models.pairs import State
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 
 

@@ -33,6 +33,7 @@ from matching.products import (
     products_of,
 )
 from matching.shortlists import Shortlists, Starts
+from matching.unwanted import Unwanted, ranges
 from models.blocks import Mask, Vectors
 from models.compiled import settled
 from models.vocabulary import Rows
@@ -46,7 +47,7 @@ EXACT_UP_TO = 40_000_000
 SEVERAL = 6
 
 #: Queries to a block of the product.
-BLOCK = 512
+BLOCK = 1_024
 
 #: Up to so many rows, scoring all is cheaper than choosing whom to score.
 _FEW = 1_024
@@ -171,7 +172,7 @@ class CreatorIndex:
         if not k:
             nobody = np.empty(0, dtype=np.int32)
             return Shortlists(np.zeros(len(asked) + 1, np.int64), nobody, np.empty(0))
-        left = _Left.told(left_out, len(asked), among, len(self.vectors))
+        left = Unwanted.told(left_out, len(asked), among, len(self.vectors))
         # Everybody is scored where few may be chosen from, or many are to be chosen.
         whole = size <= max(_FEW, 4 * k)
         step = max(1, min(BLOCK, _PAIRS // size)) if whole else BLOCK
@@ -179,7 +180,7 @@ class CreatorIndex:
         def block(first: int) -> Shortlists:
             part = asked[first : first + step]
             bounds = left.starts[first : first + len(part) + 1]
-            unwanted = _Left(bounds - bounds[0], left.places[bounds[0] : bounds[-1]])
+            unwanted = Unwanted(bounds - bounds[0], left.places[bounds[0] : bounds[-1]])
             if whole:
                 return self._of_all(part, k, among, unwanted)
             return self._of_some(part, k, among, unwanted)
@@ -190,7 +191,7 @@ class CreatorIndex:
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             return _joined(list(pool.map(block, firsts)))
 
-    def _of_all(self, queries: Vectors, k: int, among: Rows | None, left: _Left) -> Shortlists:
+    def _of_all(self, queries: Vectors, k: int, among: Rows | None, left: Unwanted) -> Shortlists:
         """Score everybody who may be chosen."""
         everyone = np.arange(len(self.vectors), dtype=np.int32) if among is None else among
         wanted = np.ones((len(queries), len(everyone)), dtype=bool)
@@ -199,7 +200,7 @@ class CreatorIndex:
         np.cumsum(wanted.sum(axis=1), out=starts[1:])
         return self._scored(queries, k, starts, np.tile(everyone, len(queries))[wanted.ravel()])
 
-    def _of_some(self, queries: Vectors, k: int, among: Rows | None, left: _Left) -> Shortlists:
+    def _of_some(self, queries: Vectors, k: int, among: Rows | None, left: Unwanted) -> Shortlists:
         """Score those only who may be among the best, each query in the cheapest way there is."""
         waiting = np.arange(len(queries))
         places, lists = [], []
@@ -239,44 +240,6 @@ class CreatorIndex:
         return Shortlists(starts, rows, scores.astype(np.float64))
 
 
-@dataclass(frozen=True)
-class _Left:
-    """Whom each query does not want, in rising order: rows, or places among those allowed."""
-
-    starts: Starts
-    places: Rows
-
-    @property
-    def askers(self) -> npt.NDArray[np.int64]:
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-
-    def of(self, queries: npt.NDArray[np.intp]) -> _Left:
-        if len(queries) == len(self.starts) - 1:
-            return self
-        lengths = np.diff(self.starts)[queries]
-        return _Left(
-            np.append(0, np.cumsum(lengths)), self.places[_ranges(self.starts[queries], lengths)]
-        )
-
-    @classmethod
-    def told(cls, left_out: Sequence[Rows] | None, q: int, among: Rows | None, n: int) -> _Left:
-        """Sort what was asked for, once and only what could be found."""
-        starts = np.zeros(q + 1, dtype=np.int64)
-        if left_out is None:
-            return cls(starts, np.empty(0, dtype=np.int32))
-        asker = np.repeat(np.arange(q), [len(one) for one in left_out])
-        # Asker and row as one number: sorted, and each once.
-        asker, row = np.divmod(
-            np.unique(asker * n + np.concatenate([*left_out, []]).astype(np.int64)), n
-        )
-        if among is not None:
-            place = np.searchsorted(among, row)
-            there = among[np.minimum(place, len(among) - 1)] == row
-            asker, row = asker[there], place[there]
-        np.cumsum(np.bincount(asker, minlength=q), out=starts[1:])
-        return cls(starts, row.astype(np.int32))
-
-
 def _joined(lists: Sequence[Shortlists], places: npt.NDArray[np.intp] | None = None) -> Shortlists:
     """Lay lists one after the other, or each in the place it is given."""
     if len(lists) == 1:
@@ -286,15 +249,9 @@ def _joined(lists: Sequence[Shortlists], places: npt.NDArray[np.intp] | None = N
     scores = np.concatenate([np.empty(0), *(one.scores for one in lists)])
     if places is not None:
         order = np.argsort(places)
-        at = _ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
+        at = ranges((np.cumsum(lengths) - lengths)[order], lengths[order])
         lengths, rows, scores = lengths[order], rows[at], scores[at]
     return Shortlists(np.append(0, np.cumsum(lengths)), rows, scores)
-
-
-def _ranges(starts: Starts, lengths: Starts) -> Starts:
-    """All places of several stretches, one stretch after the other."""
-    before = np.cumsum(lengths) - lengths
-    return np.repeat(starts - before, lengths) + np.arange(lengths.sum())
 
 
 def _rising(rows: Rows) -> Rows:

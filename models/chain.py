@@ -21,7 +21,7 @@ from models.compiled import settled
 from models.conversion import ConversionModel, Rate
 from models.exposure import Amount, ExposureModel
 from models.forecast import Forecast, Predictions, Steps, forecast_all
-from models.loglinear import FIT_CELLS, Folded, check_rows
+from models.loglinear import FIT_CELLS, GROUPINGS, Folded, check_rows
 from models.meetings import Meetings
 from models.money import Money
 from models.pairs import Floats, Pairs, State
@@ -73,6 +73,9 @@ class Chain:
         What later promotions sold over what the steps' product told.
     band : Band
         Around expected orders, for what one promotion will sell in units of the expected price.
+    table : float64 array, optional
+        All tables of the steps and of money, as `models.loglinear.Folded` holds them, where they
+        are read from a bundle; made when first asked for where not given.
     """
 
     exposure: ExposureModel | None
@@ -85,15 +88,11 @@ class Chain:
     meetings: Meetings
     factor: float
     band: Band
+    table: Floats | None = None
 
     def steps(self) -> dict[str, ExposureModel | ConversionModel]:
         """Steps that are there by name, in the order in which their tables lie side by side."""
-        found = {
-            "exposure": self.exposure,
-            "conversion": self.conversion,
-            "click_rate": self.click_rate,
-            "amount": self.amount,
-        }
+        found = {name: getattr(self, name) for name in _STEPS}
         return {name: step for name, step in found.items() if step is not None}
 
     def whole(self) -> bool:
@@ -144,24 +143,25 @@ class Chain:
         )
         shown = self.band if self.exposure is None else self.exposure.band_
         sold = self.band if amount is None else amount.band_
-        folded = Folded.of(self._groupings(), self.meetings)
-        return Forecast(folded, shown.surprises, sold.surprises, steps)
+        return Forecast(self._folded(), shown.surprises, sold.surprises, steps)
 
-    def _groupings(self) -> list[Floats]:
+    def _folded(self) -> Folded:
         """Tables of all steps side by side, and beside them what money is made of."""
         money, meetings = self.money, self.meetings
+        if self.table is not None:
+            return Folded.on(self.table, np.cumsum(_sizes(money, meetings))[:-1].tolist(), meetings)
         known = (
             (money.creator_commission, money.slot_fee),
             (money.merchant_price, money.refund_rate),
             (money.product_price, money.product_commission),
         )
-        sizes = (len(meetings.pairs.keys) + 1, len(meetings.deals.keys) + 1)
-        others = (np.full((size, 2), np.nan) for size in (*sizes, FIT_CELLS + 1, FIT_CELLS + 1))
+        others = (np.full((size, 2), np.nan) for size in _sizes(money, meetings)[3:])
         models = [step.model_.tables for step in self.steps().values()]
-        return [
+        groupings = [
             np.column_stack([*(tables[at] for tables in models), beside])
             for at, beside in enumerate([*map(np.column_stack, known), *others])
         ]
+        return Folded.of(groupings, meetings)
 
     def creators_met(self, merchant: int, product: int) -> Rows:
         """Creators whose own history with a merchant or a product settles part of the prediction.
@@ -233,9 +233,13 @@ class Chain:
         return scale if column == "exposures" or self.amount is not None else scale * self.factor
 
     def state(self) -> dict[str, Any]:
-        """Arrays and plain values from which `from_state` makes the same chain."""
+        """Arrays and plain values from which `from_state` makes the same chain.
+
+        The steps' tables are kept once, as they are served: side by side.
+        """
         return {
-            **{name: step.state() for name, step in self.steps().items()},
+            **{name: _without_tables(step.state()) for name, step in self.steps().items()},
+            "table": self.forecast.folded.table,
             "amount_of": self.amount_of,
             "basis": self.basis,
             "money": self.money.state(),
@@ -246,27 +250,48 @@ class Chain:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Chain from what `state` gave."""
-        meetings = Meetings.from_state(state["meetings"])
-
-        def exposure(name: str) -> ExposureModel | None:
-            return ExposureModel.from_state(state[name], meetings) if name in state else None
-
-        def conversion(name: str) -> ConversionModel | None:
-            return ConversionModel.from_state(state[name], meetings) if name in state else None
-
+        """Chain from what `state` gave; its steps look into the one table, which is not copied."""
+        meetings, money = Meetings.from_state(state["meetings"]), Money.from_state(state["money"])
+        ends = np.cumsum(_sizes(money, meetings))
+        groupings = dict(zip(GROUPINGS, np.split(state["table"], ends[:-1]), strict=True))
+        names = [name for name in _STEPS if name in state]
+        steps: dict[str, Any] = dict.fromkeys(_STEPS)
+        for at, name in enumerate(names):
+            columns = slice(2 * at, 2 * at + 2)
+            tables = {grouping: rows[:, columns] for grouping, rows in groupings.items()}
+            told = {**state[name], "model": {**state[name]["model"], "tables": tables}}
+            steps[name] = _STEPS[name].from_state(told, meetings)
         return cls(
-            exposure("exposure"),
-            conversion("conversion"),
-            conversion("click_rate"),
-            exposure("amount"),
-            state["amount_of"],
-            state["basis"],
-            Money.from_state(state["money"]),
-            meetings,
-            float(state["factor"]),
-            Band.from_state(state["band"]),
+            **steps,
+            amount_of=state["amount_of"],
+            basis=state["basis"],
+            money=money,
+            meetings=meetings,
+            factor=float(state["factor"]),
+            band=Band.from_state(state["band"]),
+            table=state["table"],
         )
+
+
+#: Steps by name, in the order in which their tables lie side by side.
+_STEPS: dict[str, Any] = {
+    "exposure": ExposureModel,
+    "conversion": ConversionModel,
+    "click_rate": ConversionModel,
+    "amount": ExposureModel,
+}
+
+
+def _sizes(money: Money, meetings: Meetings) -> list[int]:
+    """Rows of each grouping's table, in the order of `GROUPINGS`."""
+    entities = (money.slot_fee, money.merchant_price, money.product_price)
+    met = (len(meetings.pairs.keys) + 1, len(meetings.deals.keys) + 1)
+    return [*map(len, entities), *met, FIT_CELLS + 1, FIT_CELLS + 1]
+
+
+def _without_tables(state: State) -> State:
+    model = {name: told for name, told in state["model"].items() if name != "tables"}
+    return {**state, "model": model}
 
 
 def _amount(step: ExposureModel | None, column: int | None) -> Amount:

@@ -26,6 +26,7 @@ _Numbers = TypeVar("_Numbers", float, Floats)
 
 #: What makes the log of no orders finite, in orders.
 HALF_ORDER = 0.5
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -257,32 +258,38 @@ def forecast_all(
     """
     folded, shown, sold, steps = forecast
     table, first, partner_starts, partners, promoted_starts, promoted = folded
-    for i in range(len(merchant)):
-        if not within(first, merchant[i], creator[i], product[i]):
-            return i
-        at = places(
-            first,
-            merchant[i],
-            creator[i],
-            product[i],
-            meeting(partner_starts, partners, merchant[i], creator[i]),
-            deal_of(first, promoted_starts, promoted, creator[i], product[i]),
-            audience_fit[i],
-            category_fit[i],
-        )
-        known = read(table, steps, at)
-        rate, low, high = conversion_of(known, steps)
-        found[_CONVERSION, i], found[_CONVERSION_LOW, i] = rate, low
-        found[_CONVERSION_HIGH, i] = high
-        exposures, low, high = exposures_of(known, steps, shown)
-        found[_EXPOSURES, i], found[_EXPOSURES_LOW, i] = exposures, low
-        found[_EXPOSURES_HIGH, i] = high
-        units, low, high = sold_of(known, steps, sold, exposures, rate)
-        found[_ORDERS, i] = units if steps.in_orders else np.nan
-        worth = worth_of(known, steps)
-        if len(price) and steps.in_orders:
-            worth = price_of(price[i], worth)
-        gmv = units * worth
-        found[_GMV, i], found[_GMV_LOW, i], found[_GMV_HIGH, i] = gmv, low * worth, high * worth
-        found[_NET, i] = left_of(known, steps, gmv)
-    return len(merchant)
+    n = len(merchant)
+    for start in range(0, n, _AT_ONCE):
+        end = min(start + _AT_ONCE, n)
+        for i in range(start, end):
+            if not within(first, merchant[i], creator[i], product[i]):
+                return i
+            # Only to touch it: so the processor waits for the memory of many creators at once.
+            found[0, i] = table[creator[i], 0]
+        for i in range(start, end):
+            at = places(
+                first,
+                merchant[i],
+                creator[i],
+                product[i],
+                meeting(partner_starts, partners, merchant[i], creator[i]),
+                deal_of(first, promoted_starts, promoted, creator[i], product[i]),
+                audience_fit[i],
+                category_fit[i],
+            )
+            known = read(table, steps, at)
+            rate, low, high = conversion_of(known, steps)
+            found[_CONVERSION, i], found[_CONVERSION_LOW, i] = rate, low
+            found[_CONVERSION_HIGH, i] = high
+            exposures, low, high = exposures_of(known, steps, shown)
+            found[_EXPOSURES, i], found[_EXPOSURES_LOW, i] = exposures, low
+            found[_EXPOSURES_HIGH, i] = high
+            units, low, high = sold_of(known, steps, sold, exposures, rate)
+            found[_ORDERS, i] = units if steps.in_orders else np.nan
+            worth = worth_of(known, steps)
+            if len(price) and steps.in_orders:
+                worth = price_of(price[i], worth)
+            gmv = units * worth
+            found[_GMV, i], found[_GMV_LOW, i], found[_GMV_HIGH, i] = gmv, low * worth, high * worth
+            found[_NET, i] = left_of(known, steps, gmv)
+    return n

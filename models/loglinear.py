@@ -77,13 +77,19 @@ class Folded(NamedTuple):
     @classmethod
     def of(cls, groupings: Sequence[Floats], meetings: Meetings) -> Folded:
         """Fold what is told of each grouping, in the order of `GROUPINGS`."""
-        first = np.cumsum([len(one) for one in groupings])[:-1].tolist()
+        ends = np.cumsum([len(one) for one in groupings])
+        shape = (int(ends[-1]), groupings[0].shape[1])
         # A row of eight numbers then lies in one line of the processor's cache.
-        whole = np.concatenate(groupings)
-        room = np.empty(whole.size + _LINE)
+        room = np.empty(shape[0] * shape[1] + _LINE)
         shift = -(room.ctypes.data // room.itemsize) % _LINE
-        table = room[shift : shift + whole.size].reshape(whole.shape)
-        table[:] = whole
+        table = room[shift : shift + shape[0] * shape[1]].reshape(shape)
+        for end, one in zip(ends.tolist(), groupings, strict=True):
+            table[end - len(one) : end] = one
+        return cls.on(table, ends[:-1].tolist(), meetings)
+
+    @classmethod
+    def on(cls, table: Floats, first: Sequence[int], meetings: Meetings) -> Folded:
+        """Read tables that lie one after the other already, such as those of a bundle."""
         met = (*meetings.pairs.partners, *meetings.deals.partners)
         return cls(settled(table, np.float64), First(*first), *met)
 

@@ -55,7 +55,7 @@ def write_interaction_table(
         session = {}
         if engine is TableEngine.pyspark:
             session["session"] = stack.enter_context(spark_session("interaction table", master))
-        frame = nw.scan_parquet(events, backend=engine.value, **session)
+        frame = nw.scan_parquet(str(events), backend=engine.value, **session)
         table = interaction_table(frame, as_of=as_of, half_life_days=half_life_days)
         nw.from_native(table).lazy().sink_parquet(str(out))
 

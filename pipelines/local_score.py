@@ -68,7 +68,7 @@ def rank_parts(
             told(merchants)
 
     # Threads of BLAS beside ours would only be in their way.
-    with threadpool_limits(1, user_api="blas"), closing(_in_order(rank, tasks, workers)) as ranked:
+    with threadpool_limits(1, user_api="blas"), closing(in_order(rank, tasks, workers)) as ranked:
         for number in folder.missing:
             theirs = islice(ranked, sum(1 for _ in blocks(number)))
             write_part(folder.path(number), batches(theirs), merchants=len(job.ids(number)))
@@ -81,7 +81,7 @@ def blocks_of(ids: list[str], k: int, weight: int = BLOCK_BYTES) -> Iterator[lis
         yield ids[start : start + size]
 
 
-def _in_order(
+def in_order(
     work: Callable[[Task], Done], tasks: Iterable[Task], workers: int
 ) -> Generator[Done, None, None]:
     """Work on tasks in threads; results come in the order of the tasks, few wait at a time."""

@@ -41,6 +41,8 @@ _OPTIONS: dict[str, Any] = {
         "merchant_id", "rank", "creator_id", "reasons.list.element", "sources.list.element",
     ],
     "use_byte_stream_split": [one.name for one in SCHEMA if pa.types.is_floating(one.type)],
+    # Least and greatest of what somebody may look for.
+    "write_statistics": ["merchant_id", "rank", "creator_id", "score"],
 }  # fmt: skip
 
 #: Names of files that are being written: `.part-00007.parquet.<32 hexadecimal digits>.tmp`.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from matching import Plaza
 from matching.bundle import MANIFEST, file_hash
 from matching.errors import BadInput
-from pipelines.local_score import blocks_of
+from pipelines.local_score import blocks_of, in_order
 from pipelines.parts import part_name, write_part
 
 #: What a task tells of its part.
@@ -81,6 +82,9 @@ class Wave:
         k, objective and variety.
     parts : list of (int, list of str)
         Number and merchants of each part.
+    threads : int
+        Cores of one task, as ``spark.task.cpus`` says. A process opens the bundle for one task at
+        a time, so a task of many cores is what saves memory where bundles are large.
     """
 
     bundle: BundlePlace
@@ -88,6 +92,7 @@ class Wave:
     token: str
     parameters: Mapping[str, Any]
     parts: list[tuple[int, list[str]]]
+    threads: int = 1
 
     def rank(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Rank the parts whose places in the wave are the ``id`` of the batches, and write them.
@@ -107,11 +112,13 @@ class Wave:
         if not (out / self.token).is_file():
             raise BadInput(unseen(self.out, socket.gethostname()))
         plaza = _opened(self.bundle.local(), self.bundle.hash)
-        ranked = (
-            plaza.score(block, **self.parameters) for block in blocks_of(ids, self.parameters["k"])
-        )
-        # Spark runs a task for every core: more threads would only be in each other's way.
-        with threadpool_limits(1):
+
+        def rank(block: list[str]) -> pa.RecordBatch:
+            return plaza.score(block, **self.parameters)
+
+        blocks = blocks_of(ids, int(self.parameters["k"]))
+        # Threads beyond the task's own cores would only be in the way of other tasks.
+        with threadpool_limits(1), closing(in_order(rank, blocks, self.threads)) as ranked:
             return write_part(out / part_name(number), ranked, merchants=len(ids))
 
 

@@ -24,9 +24,9 @@ from pipelines.score_record import JobFolder
 from pipelines.spark import check_spark, spark_session
 from pipelines.spark_parts import RECORD, SIGHT, BundlePlace, Look, Wave, unseen
 
-#: Tasks in a wave for each core: at its end some cores wait for the last task, which costs about
-#: half a task in so many.
-TASKS_PER_CORE = 16
+#: Tasks in a wave for each that runs at a time: at its end some wait for the last one, which costs
+#: about half a task in so many.
+TASKS_AT_ONCE = 16
 
 # The last line of a Python traceback that says which of our errors, or the disk's, it was.
 _OURS = re.compile(r"^(?:matching\.errors\.\w+|\w+Error): (.+)$", re.MULTILINE)
@@ -72,15 +72,15 @@ def rank_parts(
         _token(folder.path(0).parent) as token,
         _within_reach(spark, bundle.resolve(), token, ship) as place,
     ):
-        missing = folder.missing
+        job, missing = folder.job, folder.missing
+        parameters = {name: job.parameters[name] for name in ("k", "objective", "variety")}
+        threads = task_cores(spark)
         while missing:
             # Asked for each wave: a cluster may have grown.
-            several = TASKS_PER_CORE * max(1, spark.sparkContext.defaultParallelism)
+            several = TASKS_AT_ONCE * slots(spark)
             wave, missing = missing[:several], missing[several:]
-            job = folder.job
-            parameters = {name: job.parameters[name] for name in ("k", "objective", "variety")}
             parts = [(number, job.ids(number)) for number in wave]
-            ranking = Wave(place, str(token.parent), token.name, parameters, parts)
+            ranking = Wave(place, str(token.parent), token.name, parameters, parts, threads)
             written = run_tasks(spark, len(parts), ranking.rank, RECORD)
             told(sum(part["merchants"] for part in written))
     # What a killed worker left half-written.
@@ -94,8 +94,8 @@ def _within_reach(
     """See what the workers see, and bring them the bundle if that is not among it."""
     place = BundlePlace(str(bundle), file_hash(bundle / MANIFEST))
     look = Look(place, str(token.parent), token.name)
-    # Two tasks a core, so that hardly any worker is passed over.
-    sights = run_tasks(spark, 2 * spark.sparkContext.defaultParallelism, look.around, SIGHT)
+    # Two tasks for each that can run, so that hardly any worker is passed over.
+    sights = run_tasks(spark, 2 * slots(spark), look.around, SIGHT)
     for sight in sights:
         if not sight["sees_out"]:
             raise BadInput(unseen(str(token.parent), sight["host"]))
@@ -112,6 +112,17 @@ def _within_reach(
                 tar.add(path, arcname=path.name)
         spark.sparkContext.addArchive(str(archive))
         yield replace(place, archive=archive.name)
+
+
+def slots(spark: Any) -> int:
+    """How many tasks run at a time, as far as the cluster is there yet."""
+    cores: int = spark.sparkContext.defaultParallelism
+    return max(1, cores // task_cores(spark))
+
+
+def task_cores(spark: Any) -> int:
+    """Cores that one task has."""
+    return int(spark.sparkContext.getConf().get("spark.task.cpus", "1"))
 
 
 def run_tasks(spark: Any, tasks: int, work: Callable[..., Any], schema: Any) -> list[Any]:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching import codes as room
-from matching.codes import Codes, scattered
+from matching import codes, scanning
+from matching.codes import Codes
 from matching.products import best_first, inner_products
+from matching.scanning import scattered
 
 
 def _vectors(kind: str, n: int, d: int, rng: np.random.Generator) -> np.ndarray:
@@ -55,7 +56,7 @@ def _check(
         assert named[best_first(scores[named], k)].tolist() == best.tolist()
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.sampled_from(KINDS),
     st.integers(1, 3_000),
@@ -116,12 +117,15 @@ def test_written_and_mapped_codes_name_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_loops_in_python_are_the_same_loops(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
-    vectors = np.nan_to_num(_vectors(kind, 130, 3, rng))
+    vectors = np.nan_to_num(_vectors(kind, 450, 3, rng))
     compiled = Codes.build(vectors)
-    for name in ("_dots", "_aim", "_tighten", "_wider", "_bound", "_near"):
-        monkeypatch.setattr(room, name, getattr(room, name).py_func)
-    monkeypatch.setattr(room, "_AT_ONCE", 16)
-    monkeypatch.setattr(room, "_PART", 8)
+    for name in ("_dots", "_tighten", "_wider"):
+        monkeypatch.setattr(scanning, name, getattr(scanning, name).py_func)
+    for name in ("aim_at", "near_rows", "_bound"):
+        monkeypatch.setattr(codes, name, getattr(codes, name).py_func)
+    monkeypatch.setattr(codes, "AT_ONCE", 16)
+    monkeypatch.setattr(scanning, "AT_ONCE", 16)
+    monkeypatch.setattr(scanning, "_PART", 8)
     with np.errstate(all="ignore"):
         coded = Codes.build(vectors)
         assert np.allclose(coded.slack, compiled.slack, rtol=1e-4)
