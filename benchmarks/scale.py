@@ -87,7 +87,7 @@ def index(creators: str) -> dict[str, float]:
     """Search among synthetic creators whose spectrum falls off, exactly."""
     from search import made_up
 
-    from matching.index import CreatorIndex
+    from matching.search.index import CreatorIndex
 
     rng = np.random.default_rng(0)
     vectors = made_up(int(creators), WIDTH, True, rng)

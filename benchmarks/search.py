@@ -26,7 +26,8 @@ import numpy.typing as npt
 from command_line import at_least
 from implicit.cpu.topk import topk
 
-from matching.index import CreatorIndex, inner_products
+from matching.search.index import CreatorIndex
+from matching.search.products import inner_products
 
 Vectors = npt.NDArray[np.float32]
 Way = Callable[[], object]

@@ -138,18 +138,19 @@ RIVALS = {
 
 
 def search_rows(told: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Search alone, a line for each rival."""
-    return [
-        row(
-            f"{one['title']}; {one['notes']['ours']}; by hand: {rival}",
-            "ms",
-            {"ours": one["ms"]["ours"], "by hand": one["ms"][rival]},
-            asked=asked,
-        )
-        for one in told
-        for rival, asked in RIVALS.items()
-        if rival in one["ms"]
-    ]
+    """Search alone, wall and CPU, for each rival; the floor is the product without selection."""
+    rows: list[Row] = []
+    for one in told:
+        bare = {"floor": "product, one thread"} if "product, one thread" in one["ms"] else {}
+        for rival, asked in RIVALS.items():
+            if rival not in one["ms"]:
+                continue
+            what = f"{one['title']}; {one['notes']['ours']}; by hand: {rival}"
+            ways = {"ours": "ours", "by hand": rival}
+            wall = {name: one["ms"][way][0] for name, way in ways.items()}
+            cpu = {name: one["ms"][way][1] for name, way in (ways | bare).items()}
+            rows += [row(what, "ms", wall, asked=asked), row("  its CPU", "ms", cpu)]
+    return rows
 
 
 def matrix_rows(told: Mapping[str, Figures], events: int) -> list[Row]:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from matching.index import inner_products
+from matching.search.products import inner_products
 from models.blocks import Vectors
 from models.vocabulary import Rows
 

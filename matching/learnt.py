@@ -16,7 +16,7 @@ from matching.bundle import Bundle, BundleWriter
 from matching.catalog import Catalog
 from matching.diagnosis import Cooperations
 from matching.history import History
-from matching.index import CreatorIndex
+from matching.search.index import CreatorIndex
 from matching.variety import Crowding
 from models.blocks import Block, Vectors
 from models.fits import PairFits

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from matching.reasons.told import Told
 from matching.shortlists import Shortlists
-from matching.told import Told
 from models.outcome import Predictions
 
 #: Columns of a list after ``rank``, the id and ``score``.

@@ -14,18 +14,18 @@ from matching import reasons
 from matching.alike import Likeness
 from matching.askers import Askers, Promoters
 from matching.catalog import Catalog, membership
-from matching.evidence import Evidence
 from matching.filters import Where, keep
 from matching.history import Ragged
-from matching.index import best_first, inner_products
 from matching.learnt import Learnt
 from matching.listings import Listings
 from matching.prospects import Prospects
 from matching.queries import Desk
 from matching.ranking import COLUMN, check_known, objective_scores
+from matching.reasons.evidence import Evidence
+from matching.reasons.sources import contributions_of, speaking_for
 from matching.requests import Request
+from matching.search.products import best_first, inner_products
 from matching.shortlists import Shortlists
-from matching.sources import contributions_of, speaking_for
 from matching.variety import reordered
 from models.categories import words_of
 from models.vocabulary import Rows, Vocabulary

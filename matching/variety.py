@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.errors import BadInput
-from matching.index import inner_products
+from matching.search.products import inner_products
 from matching.shortlists import Shortlists
 from models.blocks import Vectors
 from models.pairs import Floats, State

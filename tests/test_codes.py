@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching import codes, scanning
-from matching.codes import Codes
-from matching.products import best_first, inner_products
-from matching.scanning import scattered
+from matching.search import codes, scanning
+from matching.search.codes import Codes
+from matching.search.products import best_first, inner_products
+from matching.search.scanning import scattered
 
 
 def _vectors(kind: str, n: int, d: int, rng: np.random.Generator) -> np.ndarray:

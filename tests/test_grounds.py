@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching import grounds
-from matching.grounds import chosen_grounds, kinds_of, parts_worth_a_reason
+from matching.reasons import grounds
+from matching.reasons.grounds import chosen_grounds, kinds_of, parts_worth_a_reason
 
 FORMS = pytest.mark.parametrize("form", ["compiled", "in Python"])
 

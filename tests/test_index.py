@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.index import CreatorIndex, inner_products
+from matching.search.index import CreatorIndex
+from matching.search.products import inner_products
 from matching.shortlists import Shortlists
 
 EVERYBODY = 10**9

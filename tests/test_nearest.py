@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching import nearest as room
-from matching.nearest import nearest
-from matching.products import best_first, inner_products
+from matching.search import nearest as room
+from matching.search.nearest import nearest
+from matching.search.products import best_first, inner_products
 
 
 def _check(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matching import products
-from matching.products import best_first, best_of_each, inner_products, products_of
+from matching.search import products
+from matching.search.products import best_first, best_of_each, inner_products, products_of
 
 NAN = float("nan")
 

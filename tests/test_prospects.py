@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching import heaps, promises
 from matching import prospects as by_prediction
 from matching.history import Ragged
-from matching.prospects import Prospects
+from matching.prospects import Prospects, heaps, promises
 from matching.shortlists import Shortlists
 from models import fits as fits_module
 from models import forecast, loglinear, meetings

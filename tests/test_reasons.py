@@ -12,9 +12,9 @@ from scipy import sparse
 
 from matching import reasons
 from matching.catalog import RANGES, Catalog
-from matching.evidence import Evidence
-from matching.grounds import AT_MOST
 from matching.history import History, Ragged
+from matching.reasons.evidence import Evidence
+from matching.reasons.grounds import AT_MOST
 from models.vocabulary import Vocabulary
 from tests.in_python import in_python
 

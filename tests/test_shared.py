@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matching.circles import closest_partners
 from matching.history import Ragged
-from matching.shared import Usual, entries_between, shared_names, shared_segments
+from matching.reasons.circles import closest_partners
+from matching.reasons.shared import Usual, entries_between, shared_names, shared_segments
 
 RNG = np.random.default_rng(5)
 MERCHANTS, CREATORS, SEGMENTS = 9, 14, 5

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matching import sources
-from matching.index import inner_products
-from matching.sources import affinity_parts, contributions_of, speaking_for
+from matching.reasons import sources
+from matching.reasons.sources import affinity_parts, contributions_of, speaking_for
+from matching.search.products import inner_products
 from tests.in_python import in_python
 
 PARTS = {"collaborative": slice(0, 3), "audience": slice(3, 8), "popularity": slice(8, 9)}

@@ -94,13 +94,11 @@ def test_table_shows_what_ours_is_of_theirs() -> None:
     assert "by hand" not in answers[6]
     assert answers[-1]["what"].endswith("same answers")
     assert request_rows(requests(same=0.0))[-1]["what"].endswith("OTHER ANSWERS")
-    told = {
-        "title": "a search",
-        "ms": {"ours": 1.0, "faiss Flat": 4.0},
-        "notes": {"ours": "recall 1"},
-    }
-    (searched,) = search_rows([told])
+    ms = {"ours": [1.0, 2.0], "faiss Flat": [4.0, 8.0], "product, one thread": [3.0, 1.5]}
+    told = {"title": "a search", "ms": ms, "notes": {"ours": "recall 1"}}
+    searched, its_cpu = search_rows([told])
     assert searched["by hand"] == "4.00 (0.25 ×)"
+    assert (its_cpu["floor"], its_cpu["by hand"]) == ("1.50 (1.33 ×)", "8.00 (0.25 ×)")
     costs = {"cpu_s": 2.0, "beyond_mb": 500.0}
     built = matrix_rows({"builder": costs, "pandas": {"cpu_s": 4.0, "beyond_mb": 5e6}}, 1000)
     assert built[1]["by hand"] == "5,000 (0.00 ×)"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from matching.told import Told, distinct
+from matching.reasons.told import Told, distinct
 
 
 @pytest.fixture

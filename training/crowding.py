@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from matching.index import best_first, inner_products
 from matching.learnt import Learnt
 from matching.queries import Desk
 from matching.ranking import COLUMN, objective_scores
+from matching.search.products import best_first, inner_products
 from matching.shortlists import Shortlists
 from matching.variety import POOL, Crowding, worth_of
 from models.blocks import Vectors

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from matching.bundle import Bundle, BundleWriter
 from matching.history import History
-from matching.index import CreatorIndex
 from matching.learnt import Learnt
+from matching.search.index import CreatorIndex
 from matching.variety import Crowding
 from models.affinity import Affinity
 from models.audience import AudienceEmbedding
@@ -61,7 +61,7 @@ class Settings:
     half_life_days : float
         Age at which an event counts half.
     recall_target : float
-        Least recall of an approximate index; see :class:`~matching.index.CreatorIndex`.
+        Least recall of an approximate index; see :class:`~matching.search.index.CreatorIndex`.
     """
 
     seed: int = 0

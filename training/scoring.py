@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from matching.index import best_first
+from matching.search.products import best_first
 from models.vocabulary import Rows
 
 Scores = npt.NDArray[np.float32]

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from matching.products import Scores
+from matching.search.products import Scores
 from models.blocks import Vectors
 from models.compiled import compiled, settled
 from models.pairs import Floats

@@ -1,13 +1,13 @@
 """Nearest creators by inner product: exact or approximate, filtered or not.
 
 Whatever way candidates are found, the answer is scored pair by pair by
-:func:`~matching.products.products_of` and ordered by score and then by row. So one query or a
-thousand, one thread or two, filtered or not, the same creators come back in the same order, and an
-exact search is exact by proof: each way names everybody who could be among the best.
+:func:`~matching.search.products.products_of` and ordered by score and then by row. So one query or
+a thousand, one thread or two, filtered or not, the same creators come back in the same order, and
+an exact search is exact by proof: each way names everybody who could be among the best.
 
-One query scans codes of 8 bits (:mod:`matching.codes`), several share a product of matrices
-(:mod:`matching.nearest`), and where even the codes take long, FAISS looks into inverted lists
-(:mod:`matching.inverted`).
+One query scans codes of 8 bits (:mod:`matching.search.codes`), several share a product of matrices
+(:mod:`matching.search.nearest`), and where even the codes take long, FAISS looks into inverted
+lists (:mod:`matching.search.inverted`).
 """
 
 from __future__ import annotations
@@ -22,23 +22,18 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from matching.codes import Codes
-from matching.inverted import Inverted
-from matching.nearest import nearest
-from matching.products import (
-    Scores,
-    best_first,
+from matching.search.codes import Codes
+from matching.search.inverted import Inverted
+from matching.search.nearest import nearest
+from matching.search.products import (
     best_of_each,
-    inner_products,
     products_of,
 )
+from matching.search.unwanted import Unwanted, ranges
 from matching.shortlists import Shortlists, Starts
-from matching.unwanted import Unwanted, ranges
 from models.blocks import Mask, Vectors
 from models.compiled import settled
 from models.vocabulary import Rows
-
-__all__ = ["CreatorIndex", "Scores", "best_first", "inner_products"]
 
 #: Up to so many bytes of codes a scan is fast enough to need no approximation: about 2 ms.
 EXACT_UP_TO = 40_000_000

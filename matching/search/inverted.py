@@ -15,7 +15,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from matching.products import best_of_each, products_of
+from matching.search.products import best_of_each, products_of
 from matching.shortlists import Starts
 from models.blocks import Mask, Vectors
 from models.compiled import settled
@@ -77,7 +77,8 @@ class Inverted:
         Returns
         -------
         starts, rows, settled
-            As :func:`~matching.nearest.nearest` gives them; unsettled is who was found too few.
+            As :func:`~matching.search.nearest.nearest` gives them; unsettled is who was found too
+            few.
         """
         q, given, lists = len(queries), _padded(queries), len(self.centres)
         everywhere = np.tile(np.arange(lists, dtype=np.int32), q)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matching.history import Ragged
-from matching.promises import Creators, Wishes, best_of_all
+from matching.prospects.promises import Creators, Wishes, best_of_all
 from matching.shortlists import Shortlists
 from models.blocks import Vectors
 from models.chain import Bound, Chain

@@ -1,7 +1,7 @@
 """Why each row is in a list, in the words of who asks, each reason with its evidence.
 
-Whole blocks at once: loops find out as numbers what can be said (:mod:`matching.grounds`), and what
-many rows have in common is then put into words once (:mod:`matching.phrases`).
+Whole blocks at once: loops find out as numbers what can be said (:mod:`matching.reasons.grounds`),
+and what many rows have in common is then put into words once (:mod:`matching.reasons.phrases`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from matching import grounds
-from matching.circles import closest_partners
-from matching.evidence import Evidence
-from matching.grounds import Grounds, chosen_grounds, kinds_of, parts_worth_a_reason
 from matching.history import Ragged
-from matching.phrases import TO_CREATOR, TO_MERCHANT, Sentences, Words
-from matching.shared import Usual, entries_between, shared_names, shared_segments
+from matching.reasons import grounds
+from matching.reasons.circles import closest_partners
+from matching.reasons.evidence import Evidence
+from matching.reasons.grounds import Grounds, chosen_grounds, kinds_of, parts_worth_a_reason
+from matching.reasons.phrases import TO_CREATOR, TO_MERCHANT, Sentences, Words
+from matching.reasons.shared import Usual, entries_between, shared_names, shared_segments
+from matching.reasons.told import Told, distinct
 from matching.shortlists import Starts
-from matching.told import Told, distinct
 from models.compiled import settled
 from models.vocabulary import Rows
 
@@ -57,7 +57,7 @@ def for_merchants(
     Returns
     -------
     Told
-        Of n rows; one reason each, or more, up to :data:`~matching.grounds.AT_MOST`.
+        Of n rows; one reason each, or more, up to :data:`~matching.reasons.grounds.AT_MOST`.
     """
     shares = settled(wanted, np.float32), evidence.shares
     usual = evidence.usually_wanted, evidence.usually_had

@@ -16,8 +16,8 @@ from typing import Any
 import faiss
 import numpy as np
 
-from matching.products import Scores
-from matching.scanning import AT_ONCE, Bytes, aim_at, near_rows, scattered
+from matching.search.products import Scores
+from matching.search.scanning import AT_ONCE, Bytes, aim_at, near_rows, scattered
 from models.blocks import Vectors
 from models.compiled import compiled, settled
 from models.pairs import Floats
@@ -94,7 +94,7 @@ class Codes:
     ) -> Rows:
         """Name all rows that may be among the best ``k`` of one query, ties included.
 
-        "Best" is by :func:`~matching.products.products_of`, whose rounding is allowed for.
+        "Best" is by :func:`~matching.search.products.products_of`, whose rounding is allowed for.
 
         Parameters
         ----------

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from matching.products import Scores
-from matching.scanning import ROUNDING, scattered
+from matching.search.products import Scores
+from matching.search.scanning import ROUNDING, scattered
 from matching.shortlists import Starts
 from models.blocks import Mask, Vectors
 from models.compiled import compiled

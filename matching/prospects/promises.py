@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.heaps import into_order, take_in
 from matching.history import Ragged
+from matching.prospects.heaps import into_order, take_in
 from matching.shortlists import Starts
 from models.blocks import Mask, Vectors
 from models.chain import Bound

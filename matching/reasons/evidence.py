@@ -13,7 +13,7 @@ from scipy import sparse
 
 from matching.catalog import Catalog
 from matching.history import History, Ragged
-from matching.shared import Usual
+from matching.reasons.shared import Usual
 from models.compiled import settled
 from models.vocabulary import Rows
 

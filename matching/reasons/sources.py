@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from matching.reasons.told import Told
 from matching.shortlists import Starts
-from matching.told import Told
 from models.blocks import Vectors
 from models.compiled import compiled, settled
 from models.vocabulary import Rows

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from matching import grounds
-from matching.evidence import Evidence
-from matching.grounds import Grounds
+from matching.reasons import grounds
+from matching.reasons.evidence import Evidence
+from matching.reasons.grounds import Grounds
 
 
 @dataclass(frozen=True)
