@@ -9,6 +9,7 @@ written again from them whenever asked, so that a change of its format costs a m
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from unittest.mock import patch
 
 import scipy.sparse as sp
 
-from matching.bundle import Bundle, BundleWriter
+from matching.bundle import MANIFEST, Bundle, BundleWriter
 from models.affinity import Affinity
 from models.blocks import Block
 from pipelines.train import train
@@ -69,7 +70,9 @@ class Kept:
             with BundleWriter(self._folder) as writer:
                 writer.state("affinity", learnt.state())
                 writer.finish({})
-        return Affinity.from_state(Bundle.open(self._folder).state("affinity"))
+        # Not opened as a bundle, which would be of today's format alone.
+        manifest = json.loads((self._folder / MANIFEST).read_text(encoding="utf-8"))
+        return Affinity.from_state(Bundle(self._folder, manifest).state("affinity"))
 
 
 def exactly(

@@ -21,9 +21,9 @@ from pipelines.parts import write_part
 from pipelines.score_record import JobFolder
 
 #: Most that the rows of one block may weigh, in bytes.
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 24 << 20
 #: Most that the rows of all blocks under way may weigh; there are two for each worker.
-UNDER_WAY_BYTES = 256 << 20
+UNDER_WAY_BYTES = 192 << 20
 #: What a row of a list weighs: twelve numbers, two ids and some four reasons.
 ROW_BYTES = 512
 #: Most merchants of a block: larger ones are hardly faster, and Ctrl-C waits for a block to end.

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching import prospects as by_prediction
 from matching.history import Ragged
 from matching.prospects import Prospects, heaps, promises
+from matching.prospects import prospects as by_prediction
 from matching.shortlists import Shortlists
 from models import fits as fits_module
 from models import forecast, loglinear, meetings

@@ -7,8 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -204,19 +204,13 @@ def test_a_worker_killed_in_the_middle_does_not_show(
     tiny_bundle: Path, whole: dict[str, str], tmp_path: Path
 ) -> None:
     out = tmp_path / "lists"
-    with cluster(tmp_path, workers=2) as (address, workers):
-        left: list[int] = []
-
-        def kill_one() -> None:
-            until(lambda: bool(parts(out)))
-            kill(workers[0])
-            left.append(len(whole) - 2 - len(parts(out)))
-
-        killer = threading.Thread(target=kill_one)
-        killer.start()
-        on_spark(tiny_bundle, out, address)
-        killer.join()
-    assert left[0] > 0
+    with cluster(tmp_path, workers=2) as (address, workers), ThreadPoolExecutor(1) as pool:
+        job = pool.submit(on_spark, tiny_bundle, out, address)
+        until(lambda: bool(parts(out)) or job.done())
+        kill(workers[0])
+        left = len(whole) - 2 - len(parts(out))
+        job.result()
+    assert left > 0
     assert content(out) == whole
 
 
