@@ -23,9 +23,13 @@ from pathlib import Path
 import numpy as np
 
 from matching import Plaza
-from pipelines.local_score import MERCHANTS_PER_BLOCK, rank_parts
+from matching.ranking import OBJECTIVES
+from pipelines.local_score import rank_parts
 from pipelines.score import MERCHANTS_PER_PART
 from pipelines.score_record import Job, job_folder
+
+#: Merchants of the block that is ranked before anything is measured, smaller than a job's blocks.
+WARMING = 100
 
 
 def held(what: str) -> float:
@@ -35,17 +39,17 @@ def held(what: str) -> float:
     return int(found[1]) / 1000
 
 
-def one(bundle: Path, times: int, k: int) -> dict[str, float]:
+def one(bundle: Path, times: int, k: int, objective: str | None) -> dict[str, float]:
     """Rank the merchants of a bundle ``times`` over; gives back what that took."""
     plaza = Plaza.load(bundle)
     everyone = np.tile(plaza.merchant_ids, times)
-    plaza.score(list(everyone[:MERCHANTS_PER_BLOCK]), k)
+    plaza.score(list(everyone[:WARMING]), k, objective=objective)
     loaded = held("VmRSS")
     job = Job(
         bundle=plaza.bundle_hash,
         parameters={
             "k": k,
-            "objective": plaza.default_objective,
+            "objective": objective or plaza.default_objective,
             "variety": 0.0,
             "merchants_per_part": MERCHANTS_PER_PART,
         },
@@ -72,11 +76,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--k", type=int, default=50)
+    parser.add_argument("--objective", choices=OBJECTIVES, help="the bundle's default if not given")
     parser.add_argument("--times", type=int, nargs="+", default=[1, 10, 100])
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(one(options.bundle, options.times[0], options.k)))
+        print(json.dumps(one(options.bundle, options.times[0], options.k, options.objective)))
         return
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     bundle = options.bundle.resolve()
@@ -86,6 +91,8 @@ def main() -> None:
     print(" ".join(f"{title:>10}" for title in titles))
     for times in options.times:
         command = [sys.executable, __file__, "--bundle", bundle, "--k", options.k, "--one"]
+        if options.objective:
+            command += ["--objective", options.objective]
         done = subprocess.run(
             [*map(str, command), "--times", str(times)], stdout=subprocess.PIPE, check=True
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from matching.addresses import folder_of
 from matching.batches import batch_of
@@ -20,7 +21,7 @@ from matching.frames import frame_of, frame_of_many, predicted_frame
 from matching.learnt import Learnt
 from matching.lists import Lists
 from matching.queries import Desk
-from matching.requests import Request, partner_texts, texts
+from matching.requests import Request, partner_texts, several_texts, texts
 from matching.strangers import Strangers
 
 
@@ -155,7 +156,7 @@ class Plaza:
             When an argument cannot be used.
         """
         asked = self._request(k, objective, None, False, variety)
-        ids = texts(merchant_ids, "merchant_id")
+        ids = several_texts(merchant_ids, "merchant_ids")
         listings = self._lists.of_creators(self._desk.those(ids), asked)
         return batch_of(listings, self._arrow_ids, pa.array(ids, pa.string()))
 
@@ -276,6 +277,8 @@ class Plaza:
         Returns
         -------
         DataFrame with the index and ids of ``pairs``, ``match`` and the predictions
+            ``match`` is the affinity of merchant and creator, whatever the product; lists for a
+            product by ``match`` are by the affinity of that product.
 
         Raises
         ------
@@ -330,7 +333,9 @@ class Plaza:
 
     @cached_property
     def _diagnosis(self) -> Diagnosis:
-        return Diagnosis(self._learnt.cooperations())
+        # The same bits whatever the thread count, and whoever else sets it meanwhile.
+        with threadpool_limits(1, user_api="blas"):
+            return Diagnosis(self._learnt.cooperations())
 
     def _request(
         self, k: int, objective: str | None, where: Where | None, only_new: bool, variety: float

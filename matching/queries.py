@@ -12,7 +12,7 @@ import pandas as pd
 from matching.askers import Askers, Promoters
 from matching.errors import BadInput, UnknownId
 from matching.learnt import Learnt
-from matching.requests import texts
+from matching.requests import several_texts, texts
 from matching.shortlists import Shortlists
 from models.blocks import Vectors
 from models.pairs import Floats, Pairs
@@ -126,9 +126,8 @@ class Desk:
         BadInput
             When they are one text, or something among them is no text.
         """
-        if isinstance(wanted, str):
-            raise BadInput(f"merchant_ids: got {wanted!r}, expected a list; write [{wanted!r}]")
-        return np.unique(all_known(self.merchants, "merchant", texts(wanted, "merchant_ids")))
+        ids = several_texts(wanted, "merchant_ids")
+        return np.unique(all_known(self.merchants, "merchant", ids))
 
     def pairs(self, askers: Askers, lists: Shortlists) -> Pairs:
         """Pair each asker with the creators of its list."""

@@ -63,7 +63,8 @@ def texts(wanted: Sequence[str], name: str) -> list[str]:
     BadInput
         When something among them is no text.
     """
-    ids: list[Any] = list(wanted) if hasattr(wanted, "__iter__") else [wanted]
+    several = hasattr(wanted, "__iter__") and not isinstance(wanted, bytes)
+    ids: list[Any] = list(wanted) if several else [wanted]
     wrong = [one for one in ids if not isinstance(one, str)]
     if wrong:
         raise BadInput(
@@ -71,6 +72,19 @@ def texts(wanted: Sequence[str], name: str) -> list[str]:
             "list of texts"
         )
     return ids
+
+
+def several_texts(wanted: Sequence[str], name: str) -> list[str]:
+    """Ids as a list, where one text would be taken for its letters.
+
+    Raises
+    ------
+    BadInput
+        When they are one text, or something among them is no text.
+    """
+    if isinstance(wanted, str):
+        raise BadInput(f"{name}: got {wanted!r}, expected a list; write [{wanted!r}]")
+    return texts(wanted, name)
 
 
 def partner_texts(wanted: Sequence[str], of: str) -> list[str]:

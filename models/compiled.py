@@ -8,7 +8,9 @@ caller run it side by side. Nothing here starts threads of its own, so any numbe
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import numba
@@ -21,6 +23,18 @@ _Loop = TypeVar("_Loop", bound=Callable[..., Any])
 #: order depends on the length of the sum alone: a row's result never depends on other rows.
 #: Not-a-number stays what it is.
 REORDERED = frozenset({"reassoc", "contract", "nsz"})
+
+#: What reading a file of numba's may end in when it was cut short or written by another release.
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    ImportError,
+    IndexError,
+    KeyError,
+    OSError,
+    UnpicklingError,
+    ValueError,
+)
 
 
 def compiled(loop: _Loop, *, reordered: bool = False) -> _Loop:
@@ -51,18 +65,28 @@ def compiled(loop: _Loop, *, reordered: bool = False) -> _Loop:
         made = numba.njit(cache=True, **options)(loop)
     except RuntimeError:  # numba's word for: no folder to keep it in
         return numba.njit(**options)(loop)  # type: ignore[no-any-return]
-    kept = made._cache._cache_file
-    kept._source_stamp = (kept._source_stamp, *_stamps(loop))
-    kept._load_index = partial(_still_known, kept._load_index)
+    if hasattr(made, "_cache"):  # not where numba is told to leave loops as they are
+        kept = made._cache
+        file = kept._cache_file
+        file._source_stamp = (file._source_stamp, *_stamps(loop))
+        file._load_index = partial(_readable, file._load_index, dict)
+        kept.load_overload = partial(_readable, kept.load_overload, lambda: None)
+        kept.save_overload = partial(_kept_if_possible, kept.save_overload)
     return made  # type: ignore[no-any-return]
 
 
-def _still_known(load: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
-    """What is kept of a loop; nothing when it took a kind of tuple that is no more."""
+def _readable(read: Callable[..., Any], nothing: Callable[[], Any], *asked: Any) -> Any:
+    """What is kept of a loop; nothing when it is damaged, or of a kind of tuple that is no more."""
     try:
-        return load()
-    except (AttributeError, ImportError):
-        return {}
+        return read(*asked)
+    except _UNREADABLE:
+        return nothing()
+
+
+def _kept_if_possible(keep: Callable[..., None], *told: Any) -> None:
+    """Keep machine code; a full disk only means that the next process compiles again."""
+    with suppress(OSError):
+        keep(*told)
 
 
 def _stamps(loop: Callable[..., Any]) -> list[Any]:

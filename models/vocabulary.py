@@ -47,8 +47,10 @@ class Vocabulary:
 
     @property
     def ids(self) -> npt.NDArray[Any]:
-        """The ids in row order, as an object array of strings."""
-        return self._index.to_numpy()
+        """The ids in row order, as an object array of strings that cannot be written to."""
+        ids = self._index.to_numpy().view()
+        ids.flags.writeable = False
+        return ids
 
     def __len__(self) -> int:
         return len(self._index)

@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.ipc
 
 from matching.bundle import file_hash
 from matching.errors import BadInput
 from pipelines.manifests import FORMAT, MANIFEST, read_record, short
 from pipelines.parts import disk_told, is_whole, replacing
 
-#: What a finished job knows of all merchants of its bundle, ranked in it or not.
-FINGERPRINTS = "fingerprints.parquet"
+#: What a finished job knows of all merchants of its bundle, ranked in it or not. An Arrow file, so
+#: that whoever reads all Parquet files of the folder reads lists and nothing else.
+FINGERPRINTS = "fingerprints.arrow"
 
 #: Parameters that say nothing of the lists themselves.
 _LAYOUT = ("merchants_per_part",)
@@ -136,7 +137,9 @@ def write_fingerprints(
         }
     )
     with disk_told(path.parent), replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_file(str(temporary), table.schema, options=options) as writer:
+            writer.write_table(table)
         digest = file_hash(temporary)
     return {"name": path.name, "rows": len(table), "sha256": digest}
 
@@ -147,6 +150,7 @@ def _read_fingerprints(older: Path, manifest: Mapping[str, Any]) -> pd.Series[in
         raise BadInput(
             f"{path}: missing or not what {MANIFEST} says; score everyone once, without --since"
         )
-    table = pq.read_table(path, columns=["merchant_id", "fingerprint"])
+    with pa.OSFile(str(path)) as opened:
+        table = pa.ipc.open_file(opened).read_all()
     ids = pd.Index(table["merchant_id"].to_pylist(), dtype=object)
     return pd.Series(table["fingerprint"].to_numpy(), index=ids)

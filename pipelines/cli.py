@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from matching.errors import AllianceError
-from pipelines.console import bar, complain, print_frame, shown, stages, stdout
+from pipelines.console import bar, complain, counted, print_frame, shown, stages, stdout
 
 app = typer.Typer(
     help="Match merchants and creators: predictions, and ranked lists with their reasons.",
@@ -266,6 +266,10 @@ def evaluate(
 
 @app.command(
     epilog="Example: alliance score artifacts/bundle --out artifacts/scores --k 50 --objective gmv"
+    "\n\nOnly who changed: alliance score artifacts/bundle --out artifacts/delta "
+    "--since artifacts/scores"
+    "\n\nOn a cluster: alliance score artifacts/bundle --out /shared/scores "
+    "--engine spark --master spark://HOST:7077"
 )
 def score(
     bundle: BundlePlace,
@@ -318,15 +322,20 @@ def score(
             )
     except KeyboardInterrupt:
         raise Stopped("the same command goes on where it was") from None
-    counts = f"{manifest['rows']:,} rows for {manifest['merchants']:,} merchants"
+    rows = manifest["rows"]
+    merchants = counted(manifest["merchants"], "merchant", "merchants")
     console = stdout()
-    console.print(f"{counts} are in {shown(out)}", soft_wrap=True)
+    console.print(
+        f"{counted(rows, 'row', 'rows')} for {merchants} "
+        f"{'is' if rows == 1 else 'are'} in {shown(out)}",
+        soft_wrap=True,
+    )
     if since is not None:
         delta = manifest["delta"]
-        gone = len(delta["gone"])
+        kept = counted(delta["unchanged"], "merchant keeps its list", "merchants keep their lists")
+        gone = counted(len(delta["gone"]), "is gone", "are gone")
         console.print(
-            f"{delta['unchanged']:,} merchants keep their lists of {shown(since)}, "
-            f"{gone:,} {'is' if gone == 1 else 'are'} gone",
+            f"{kept} of {shown(since)}, {gone}",
             soft_wrap=True,
         )
     return 0

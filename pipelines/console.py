@@ -125,6 +125,17 @@ def print_frame(console: Console, frame: pd.DataFrame, title: str = "") -> None:
     console.print(table)
 
 
+def counted(count: int, one: str, more: str) -> str:
+    """How many there are, in the words for one or for any other number.
+
+    Examples
+    --------
+    >>> counted(1, "row", "rows"), counted(0, "row", "rows"), counted(1234, "row", "rows")
+    ('1 row', '0 rows', '1,234 rows')
+    """
+    return f"{count:,} {one if count == 1 else more}"
+
+
 def number(value: float) -> str:
     """A number as a person writes it, to three digits or to the unit; NaN is a dash.
 

@@ -21,8 +21,8 @@ from pipelines.parts import write_part
 from pipelines.score_record import JobFolder
 
 #: Most that the rows of one block may weigh, in bytes.
-BLOCK_BYTES = 24 << 20
-#: Most that the rows of all blocks under way may weigh; there are two for each worker.
+BLOCK_BYTES = 48 << 20
+#: Most that the rows of all blocks under way may weigh: one for each worker, one being written.
 UNDER_WAY_BYTES = 192 << 20
 #: What a row of a list weighs: twelve numbers, two ids and some four reasons.
 ROW_BYTES = 512
@@ -51,7 +51,7 @@ def rank_parts(
     """
     job = folder.job
     workers = workers or _cores()
-    weight = min(BLOCK_BYTES, UNDER_WAY_BYTES // (2 * workers))
+    weight = min(BLOCK_BYTES, UNDER_WAY_BYTES // (workers + 1))
     asked = {name: job.parameters[name] for name in ("k", "objective", "variety")}
 
     def blocks(number: int) -> Iterator[list[str]]:
@@ -90,7 +90,7 @@ def in_order(
         try:
             for task in tasks:
                 waiting.append(pool.submit(work, task))
-                if len(waiting) == 2 * workers:
+                if len(waiting) == workers + 1:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -56,6 +56,10 @@ _REMEDIES = {
     errno.EACCES: "name a folder that you may write to",
     errno.EPERM: "name a folder that you may write to",
     errno.EROFS: "name a folder that you may write to",
+    errno.ENOENT: "name another folder",
+    errno.ENOTDIR: "name another folder",
+    errno.EEXIST: "name another folder",
+    errno.ENAMETOOLONG: "name another folder",
 }
 
 
@@ -170,13 +174,14 @@ def disk_told(folder: Path) -> Iterator[None]:
     Raises
     ------
     OSError
-        In place of one that names no file, or one in this folder.
+        In place of one that names no file, one in this folder, or a folder that it lies in.
     """
     try:
         yield
     except OSError as error:
         named = error.filename
-        if error.errno is None or (named and folder not in (Path(named), Path(named).parent)):
+        here = not named or folder == Path(named).parent or folder.is_relative_to(named)
+        if error.errno is None or not here:
             raise
         remedy = _REMEDIES.get(error.errno)
         told = os.strerror(error.errno) + (f"; {remedy}" if remedy else "")

@@ -13,6 +13,7 @@ from typing import Any
 from matching import Plaza
 from matching.addresses import folder_of
 from matching.errors import BadInput
+from matching.ranking import check_objective
 from matching.variety import check_variety
 from pipelines.changed import changed_since
 from pipelines.local_score import rank_parts
@@ -79,6 +80,8 @@ def score(
     OSError
         Where the disk refuses; it names the folder and says what to do.
     """
+    if objective is not None:
+        check_objective(objective)
     check_variety(variety)
     for name, given in (("k", k), ("workers", workers), ("merchants_per_part", merchants_per_part)):
         if given is not None and given < 1:

@@ -163,9 +163,9 @@ def job_folder(out: Path, job: Job) -> Iterator[JobFolder]:
     OSError
         When it cannot be made or written to.
     """
-    if out.is_file():
-        raise BadInput(f"{out}: is a file; expected a folder for the parts, new or empty")
     with disk_told(out):
+        if out.is_file():
+            raise BadInput(f"{out}: is a file; expected a folder for the parts, new or empty")
         out.mkdir(parents=True, exist_ok=True)
     with alone(out):
         listed: dict[str, Part] = {}

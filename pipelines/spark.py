@@ -6,6 +6,7 @@ Spark is an extra: nothing here imports it before it is asked for.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import sys
@@ -14,7 +15,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from matching.errors import BadInput
 
@@ -23,6 +23,15 @@ ATTEMPTS = 4
 _LOOPBACK = "127.0.0.1"
 # A master that does not answer by then will not: Spark itself would ask for a minute.
 _SECONDS_TO_ANSWER = 10.0
+# Masters other than Spark's own; for a word that is none, Spark would leave a Java stack trace.
+_OTHER_MASTERS = re.compile(
+    r"""local(\[([1-9]\d*|\*)(\s*,\s*[1-9]\d*)?\])?
+    |local-cluster\[\s*[1-9]\d*\s*,\s*[1-9]\d*\s*,\s*[1-9]\d*\s*\]
+    |yarn
+    |k8s://\S+""",
+    re.ASCII | re.VERBOSE,
+)
+_ADDRESS = re.compile(r"(\[[\da-fA-F:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)
 
 
 def check_spark(master: str | None = None) -> None:
@@ -31,8 +40,10 @@ def check_spark(master: str | None = None) -> None:
     Raises
     ------
     BadInput
-        When pyspark or Java is missing, or nobody answers where the master should be.
+        When the master is none that Spark knows, pyspark or Java is missing, or nobody answers
+        where the master should be.
     """
+    addresses = [] if master is None or _OTHER_MASTERS.fullmatch(master) else _addresses(master)
     if find_spec("pyspark") is None:
         raise BadInput(
             "--engine spark: pyspark is not installed; run: pip install alliance-matching[spark]"
@@ -43,7 +54,8 @@ def check_spark(master: str | None = None) -> None:
             "--engine spark: no java is found; run: apt-get install openjdk-17-jre-headless "
             "(or set JAVA_HOME to Java 17 or later)"
         )
-    for host, port in _addresses(master):
+    # Of several, one that waits for the others to fail may answer nobody.
+    for host, port in addresses if len(addresses) == 1 else ():
         try:
             socket.create_connection((host, port), timeout=_SECONDS_TO_ANSWER).close()
         except OSError as error:
@@ -102,22 +114,21 @@ def settled(conf: Any, master: str | None) -> Any:
     return conf
 
 
-def _addresses(master: str | None) -> list[tuple[str, int]]:
-    """Host and port of the first of the masters named, if they are Spark's own."""
-    if master is None or not master.startswith("spark://"):
-        return []
-    try:
-        first = urlsplit(master.partition(",")[0])
-        host, port = first.hostname, first.port
-    except ValueError:
-        host = port = None
-    if host is None or port is None:
-        raise BadInput(f"--master: got {master!r}, expected local[2,4] or spark://HOST:PORT")
-    return [] if "," in master else [(host, port)]
+def _addresses(master: str) -> list[tuple[str, int]]:
+    """Hosts and ports of Spark's own masters."""
+    found = [_ADDRESS.fullmatch(one) for one in master.removeprefix("spark://").split(",")]
+    addresses = [(one[1].strip("[]"), int(one[2])) for one in found if one]
+    known = len(addresses) == len(found) and all(0 < port < 1 << 16 for _, port in addresses)
+    if not master.startswith("spark://") or not known:
+        raise BadInput(
+            f"--master: got {master!r}, expected local, local[N], local[N,F], local[*], "
+            "local-cluster[N,CORES,MB], spark://HOST:PORT, yarn or k8s://...; "
+            "name one of these or leave it out"
+        )
+    return addresses
 
 
 def _on_this_machine(master: str) -> bool:
-    return master.startswith("local") or [host for host, _ in _addresses(master)] in (
-        [_LOOPBACK],
-        ["localhost"],
-    )
+    if not master.startswith("spark://"):
+        return master.startswith("local")
+    return [host for host, _ in _addresses(master)] in ([_LOOPBACK], ["localhost"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.ipc
 import pytest
 
 from matching.bundle import file_hash
@@ -66,6 +67,11 @@ def lists(folder: Path) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(path) for path in sorted(folder.glob("part-*"))])
 
 
+def known(folder: Path) -> pd.DataFrame:
+    with pyarrow.ipc.open_file(folder / FINGERPRINTS) as file:
+        return file.read_all().to_pandas()
+
+
 def test_only_who_changed_is_ranked(
     newer: tuple[Path, dict[str, Any]], older: Path, later_bundle: Path, tmp_path: Path
 ) -> None:
@@ -93,7 +99,7 @@ def test_what_is_known_of_everyone_is_carried_on(
     newer: tuple[Path, dict[str, Any]], later_bundle: Path, tmp_path: Path
 ) -> None:
     out, _ = newer
-    table = pd.read_parquet(out / FINGERPRINTS)
+    table = known(out)
     assert len(table) == 24
     assert table.loc[table["ranked"], "merchant_id"].tolist() == [TOLD, NEW]
     # A delta of a delta: nobody changed since, so there is nothing to rank.
@@ -101,7 +107,7 @@ def test_what_is_known_of_everyone_is_carried_on(
     assert (manifest["merchants"], manifest["rows"], manifest["parts"]) == (0, 0, [])
     assert manifest["since"] == file_hash(out / "manifest.json")
     assert manifest["delta"]["gone"] == []
-    assert not pd.read_parquet(tmp_path / FINGERPRINTS)["ranked"].any()
+    assert not known(tmp_path)["ranked"].any()
 
 
 def test_a_delta_goes_on_and_is_not_mixed_with_another_job(
@@ -141,6 +147,27 @@ def test_the_command_says_who_keeps_and_who_is_gone(
     assert capsys.readouterr().out == (
         "14 rows for 2 merchants are in newer\n22 merchants keep their lists of older, 1 is gone\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("unchanged", "gone", "told"),
+    [
+        (1, ["m1"], "1 merchant keeps its list of older, 1 is gone"),
+        (299, [], "299 merchants keep their lists of older, 0 are gone"),
+        (0, ["m1", "m2"], "0 merchants keep their lists of older, 2 are gone"),
+    ],
+)
+def test_one_is_not_told_as_many(
+    unchanged: int,
+    gone: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    manifest = {"rows": 2, "merchants": 2, "delta": {"unchanged": unchanged, "gone": gone}}
+    monkeypatch.setattr("pipelines.score.score", lambda *_, **__: manifest)
+    assert cli.run(["score", "bundle", "--out", "newer", "--since", "older"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [told]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +212,7 @@ def test_what_an_older_job_knew_must_be_whole(
     shutil.copytree(older, tmp_path / "older")
     path = tmp_path / "older" / FINGERPRINTS
     path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(BadInput, match=r"fingerprints\.parquet: missing or not what manifest\.js"):
+    with pytest.raises(BadInput, match=r"fingerprints\.arrow: missing or not what manifest\.js"):
         again(tiny_bundle, tmp_path / "x", since=tmp_path / "older")
     path.unlink()
     with pytest.raises(BadInput, match="score everyone once, without --since"):
@@ -198,10 +225,10 @@ def test_what_an_older_job_knew_must_be_whole(
 
 
 def test_whoever_is_new_changed_whatever_stands_last(older: Path) -> None:
-    known = pd.read_parquet(older / FINGERPRINTS)
-    ids = np.array(["nobody", *known["merchant_id"].tail(2)], dtype=object)
-    last = known["fingerprint"].to_numpy()[-1]
-    prints = np.array([last, *known["fingerprint"].tail(2)], dtype=np.uint64)
+    then = known(older)
+    ids = np.array(["nobody", *then["merchant_id"].tail(2)], dtype=object)
+    last = then["fingerprint"].to_numpy()[-1]
+    prints = np.array([last, *then["fingerprint"].tail(2)], dtype=np.uint64)
     manifest = json.loads((older / "manifest.json").read_text("utf-8"))
     delta = changed_since(older, ids, prints, manifest["parameters"])
     assert delta.changed.tolist() == [True, False, False]

@@ -96,7 +96,9 @@ def test_a_full_or_forbidden_disk_is_one_line(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     assert cli.run(["score", str(tiny_bundle), "--out", "file/scores"]) == 2
-    assert capsys.readouterr().err == "alliance: file/scores: Not a directory\n"
+    assert (
+        capsys.readouterr().err == "alliance: file/scores: Not a directory; name another folder\n"
+    )
 
 
 def test_ctrl_c_is_clean(monkeypatch: pytest.MonkeyPatch, capsys: CAPTURE) -> None:

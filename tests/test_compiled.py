@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -98,3 +100,43 @@ def test_settling_leaves_the_array_as_it_was() -> None:
     own = np.zeros(3)
     assert settled(own, np.float64).base is own
     own[0] = 1.0
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+@pytest.mark.parametrize("left", [0, 20])
+def test_damaged_machine_code_is_made_again(
+    answer: Callable[..., float], tmp_path: Path, ending: str, left: int
+) -> None:
+    """Where a disk was full, or a process died while it wrote."""
+    assert answer(factor=1, more=1, name="Numbers") == 6.0
+    damaged = list(tmp_path.rglob(f"*{ending}"))
+    assert damaged
+    for file in damaged:
+        file.write_bytes(file.read_bytes()[:left])
+    assert answer(factor=1, more=1, name="Numbers") == 6.0
+    assert all(file.stat().st_size > left for file in damaged)
+
+
+def test_a_full_disk_keeps_nothing_and_stops_nobody(
+    answer: Callable[..., float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(numba.core.caching.IndexDataCacheFile, "save", full)
+    assert answer(factor=1, more=1, name="Numbers") == 6.0
+    assert not list(tmp_path.rglob("*.nbc"))
+
+
+def test_loops_run_as_they_are_where_numba_is_told_so() -> None:
+    code = (
+        "from matching import Plaza; from models.forecast import expected; print(expected.__name__)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "expected"

@@ -121,7 +121,9 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_only_what_a_writer_left_is_swept_away(tmp_path: Path) -> None:
     left = []
-    for name in (part_name(3), ".part-00003.json", "manifest.json", ".unfinished.json"):
+    for name in (
+        part_name(3), ".part-00003.json", "manifest.json", ".unfinished.json", "fingerprints.arrow",
+    ):  # fmt: skip
         with replacing(tmp_path / name) as temporary:
             temporary.touch()
             left.append(tmp_path / f"{temporary.name}")
@@ -145,7 +147,8 @@ def test_only_what_a_writer_left_is_swept_away(tmp_path: Path) -> None:
         (errno.EROFS, "Read-only file system; name a folder that you may write to"),
         (errno.EACCES, "Permission denied; name a folder that you may write to"),
         (errno.EPERM, "Operation not permitted; name a folder that you may write to"),
-        (errno.ENOTDIR, "Not a directory: "),
+        (errno.ENOTDIR, "Not a directory; name another folder"),
+        (errno.EBUSY, "Device or resource busy: "),
     ],
 )
 def test_what_a_disk_refuses_is_told_with_a_remedy(
@@ -167,6 +170,12 @@ def test_an_error_of_another_place_is_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="elsewhere") as caught, disk_told(tmp_path):
         (tmp_path / "deeper" / "elsewhere").read_text()
     assert caught.value.filename == str(tmp_path / "deeper" / "elsewhere")
+    with (
+        pytest.raises(PermissionError, match="may write to") as above,
+        disk_told(tmp_path / "deeper"),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+    assert above.value.filename == str(tmp_path / "deeper")
     with pytest.raises(OSError, match="no number at all") as unnumbered, disk_told(tmp_path):
         raise OSError("no number at all")
     assert unnumbered.value.filename is None

@@ -603,5 +603,14 @@ def test_a_batch_of_nobody_and_of_unusable_words(plaza: Plaza) -> None:
     assert plaza.score([]).num_rows == 0
     with pytest.raises(UnknownId, match="no table holds this merchant: 'nobody'"):
         plaza.score(["nobody"])
-    with pytest.raises(BadInput, match="merchant_id: got 7 of type int, expected a text"):
+    with pytest.raises(BadInput, match="merchant_ids: got 7 of type int, expected a text"):
         plaza.score([7])  # type: ignore[list-item]
+    with pytest.raises(BadInput, match=r"merchant_ids: got 'm1', expected a list; write \['m1'\]"):
+        plaza.score("m1")
+    with pytest.raises(BadInput, match="merchant_id: got b'm1' of type bytes, expected a text"):
+        plaza.creators_for(b"m1")  # type: ignore[arg-type]
+
+
+def test_ids_cannot_be_written_to(plaza: Plaza) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        plaza.creator_ids[:] = "x"

@@ -66,10 +66,17 @@ def test_parts_hold_the_plazas_lists(whole: Path, plaza: Plaza) -> None:
 def test_a_finished_folder_holds_nothing_else(whole: Path) -> None:
     names = sorted(path.name for path in whole.iterdir())
     assert names == [
-        "fingerprints.parquet",
+        "fingerprints.arrow",
         "manifest.json",
         *(f"part-0000{n}.parquet" for n in range(5)),
     ]
+
+
+def test_who_reads_all_parquet_files_reads_lists_alone(whole: Path) -> None:
+    manifest = json.loads((whole / "manifest.json").read_text("utf-8"))
+    found = list(whole.glob("*.parquet"))
+    assert sum(pq.read_metadata(path).num_rows for path in found) == manifest["rows"]
+    assert all(pq.read_schema(path).equals(SCHEMA) for path in found)
 
 
 def test_varied_lists_are_the_plazas_too(tiny_bundle: Path, plaza: Plaza, tmp_path: Path) -> None:
@@ -110,8 +117,8 @@ def test_blocks_weigh_what_memory_allows(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_more_workers_make_smaller_blocks(
     plaza: Plaza, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_score, "UNDER_WAY_BYTES", 4 * PER_PART * 7 * local_score.ROW_BYTES)
-    for workers, blocks in ((2, 5), (4, 14)):
+    monkeypatch.setattr(local_score, "UNDER_WAY_BYTES", 3 * PER_PART * 7 * local_score.ROW_BYTES)
+    for workers, blocks in ((2, 5), (5, 14)):
         watched = Watched(plaza)
         with job_folder(tmp_path / str(workers), job_of(plaza)) as folder:
             rank_parts(watched, folder, workers=workers)  # type: ignore[arg-type]
@@ -232,7 +239,7 @@ def test_a_damaged_part_is_written_again(whole: Path, tiny_bundle: Path, tmp_pat
     shutil.copytree(whole, out)
     (out / "part-00001.parquet").write_bytes(b"damaged")
     (out / "part-00003.parquet").unlink()
-    (out / "fingerprints.parquet").unlink()
+    (out / "fingerprints.arrow").unlink()
     again(tiny_bundle, out)
     assert content(out) == content(whole)
 
@@ -299,6 +306,83 @@ def test_a_file_is_no_folder(tiny_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(BadInput, match="out: is a file; expected a folder for the parts"):
         again(tiny_bundle, tmp_path / "out")
+
+
+def test_a_wrong_word_leaves_no_folder(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["score", str(tiny_bundle), "--out", str(out), "--objective"]
+    assert cli.run([*command, "gmw"]) == 2
+    assert capsys.readouterr().err == (
+        "alliance: objective 'gmw' is not one of match, conversion, exposure, orders, gmv, net; "
+        "did you mean 'gmv'?\n"
+    )
+    assert not out.exists()
+    assert cli.run([*command, "match"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("below", "told"),
+    [
+        ("file/x", "Not a directory; name another folder"),
+        ("file/x/y", "Not a directory; name another folder"),
+        ("x" * 300, "File name too long; name another folder"),
+        (f"{'x' * 300}/y", "File name too long; name another folder"),
+        ("pipe", "File exists; name another folder"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_told_with_a_remedy(
+    below: str,
+    told: str,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    out = tmp_path / below
+    assert cli.run(["score", str(tiny_bundle), "--out", str(out)]) == 2
+    assert capsys.readouterr().err == f"alliance: {out}: {told}\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has such a folder")
+def test_a_parent_that_cannot_be_made_is_told_with_a_remedy(tiny_bundle: Path) -> None:
+    with pytest.raises(OSError, match="No such file or directory; name another folder") as caught:
+        again(tiny_bundle, Path("/proc/x/y"))
+    assert caught.value.filename == "/proc/x/y"
+
+
+@pytest.mark.parametrize(
+    ("rows", "merchants", "told"),
+    [
+        (1, 1, "1 row for 1 merchant is in out"),
+        (2, 1, "2 rows for 1 merchant are in out"),
+        (0, 0, "0 rows for 0 merchants are in out"),
+        (5000, 1000, "5,000 rows for 1,000 merchants are in out"),
+    ],
+)
+def test_one_is_not_told_as_many(
+    rows: int,
+    merchants: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(module, "score", lambda *_, **__: {"rows": rows, "merchants": merchants})
+    assert cli.run(["score", "bundle", "--out", "out"]) == 0
+    assert capsys.readouterr().out == told + "\n"
+
+
+def test_the_help_shows_every_kind_of_job(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["score", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for example in (
+        "alliance score artifacts/bundle --out artifacts/scores --k 50 --objective gmv",
+        "alliance score artifacts/bundle --out artifacts/delta --since artifacts/scores",
+        "--out /shared/scores --engine spark --master spark://HOST:7077",
+    ):
+        assert example in told
 
 
 def test_a_full_disk_is_one_line_and_the_job_goes_on_later(

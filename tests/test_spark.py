@@ -90,11 +90,48 @@ def test_a_master_must_be_one_that_answers() -> None:
             check_spark(f"spark://127.0.0.1:{port}")
         taken.listen()
         check_spark(f"spark://127.0.0.1:{port}")
-    for wrong in ("spark://somewhere", "spark://somewhere:x"):
-        with pytest.raises(BadInput, match=rf"got '{wrong}', expected local\[2,4\] or"):
-            check_spark(wrong)
-    check_spark("spark://one:7077,two:7077")
-    check_spark("yarn")
+
+
+@pytest.mark.parametrize(
+    "master",
+    [
+        "local", "local[*]", "local[2]", "local[2,4]", "local[*, 4]", "local-cluster[2, 1, 1024]",
+        "spark://one:7077,two:7077", "spark://[::1]:7077,[::2]:7077", "yarn",
+        "k8s://https://host:6443",
+    ],
+)  # fmt: skip
+def test_every_form_of_a_master_will_do(master: str) -> None:
+    check_spark(master)
+
+
+@pytest.mark.parametrize(
+    "master",
+    [
+        "foo", "", "Local", "local[", "local[0]", "local[2,0]", "local[two]", "local[2] ",
+        "local-cluster[2]", "yarn-client", "k8s://", "host:7077", "spark://", "spark://host",
+        "spark://host:x", "spark://host:0", "spark://host:65536", "spark://one:7077,two",
+        "spark://one:7077/path", "http://host:7077",
+    ],
+)  # fmt: skip
+def test_no_other_word_is_a_master(master: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        check_spark(master)
+    assert str(caught.value) == (
+        f"--master: got {master!r}, expected local, local[N], local[N,F], local[*], "
+        "local-cluster[N,CORES,MB], spark://HOST:PORT, yarn or k8s://...; "
+        "name one of these or leave it out"
+    )
+
+
+def test_a_wrong_master_is_told_before_anything_is_made(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "lists"
+    command = ["score", str(tiny_bundle), "--out", str(out), "--engine", "spark"]
+    assert run([*command, "--master", "foo"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("alliance: --master: got 'foo', expected local, local[N], ")
+    assert not out.exists()
 
 
 def test_what_nobody_set_is_settled() -> None:

@@ -121,6 +121,11 @@ class Evidence:
         return f"{name} ({one})" if isinstance(name, str) and name != one else str(one)
 
     @cached_property
+    def circles(self) -> tuple[dict[tuple[int, int], str], dict[tuple[int, int], str]]:
+        """Sentences of shared circles told before, by partner and number: creators, merchants."""
+        return {}, {}
+
+    @cached_property
     def category_names(self) -> list[str]:
         """Names of the categories, in the order of their columns."""
         return list(self.catalog.names["categories"])

@@ -67,6 +67,10 @@ TO_CREATOR = Words(
     unremarkable="Nothing in particular speaks for this merchant.",
 )
 
+#: Sentences of shared circles that are kept for later blocks: they are most of all, and most of
+#: them come again.
+_CIRCLES_KEPT = 1 << 16
+
 
 class Sentences:
     """Puts grounds into words.
@@ -86,6 +90,7 @@ class Sentences:
         self._evidence = evidence
         self._words = words
         self._parts = parts
+        self._circles = evidence.circles[words.lists_merchants]
         # One number at a time is read several times faster from a view than from an array.
         self._promotions, self._last_day, self._clicks, self._orders = (
             column.data
@@ -136,9 +141,14 @@ class Sentences:
         return f"You have worked together {often}, last on {_day(self._last_day[entry])}{outcome}."
 
     def _circle(self, partner: int, number: int, *_: int) -> str:
-        name = self._evidence.name(self._words.lists_merchants, partner)
-        others = _count(number, self._words.others)
-        return self._words.circle(others, "works" if number == 1 else "work", name)
+        told = self._circles.get((partner, number))
+        if told is None:
+            name = self._evidence.name(self._words.lists_merchants, partner)
+            others = _count(number, self._words.others)
+            told = self._words.circle(others, "works" if number == 1 else "work", name)
+            if len(self._circles) < _CIRCLES_KEPT:
+                self._circles[partner, number] = told
+        return told
 
     def _audience(self, segment: int, percent: int, *_: int) -> str:
         dimension, name, average = self._evidence.segment(segment)
