@@ -171,6 +171,8 @@ class CreatorIndex:
         # Everybody is scored where few may be chosen from, or many are to be chosen.
         whole = size <= max(_FEW, 4 * k)
         step = max(1, min(BLOCK, _PAIRS // size)) if whole else BLOCK
+        # A block for each thread at least: one block alone would leave the others idle.
+        step = min(step, max(SEVERAL, -(-len(asked) // threads)))
 
         def block(first: int) -> Shortlists:
             part = asked[first : first + step]
