@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from matching.history import Ragged
 from models.categories import Words, words_of
 from models.pairs import Floats
 from models.vocabulary import Vocabulary
@@ -113,9 +114,9 @@ class Catalog:
         return len(self.ids)
 
     @cached_property
-    def bearers(self) -> dict[str, sparse.csr_matrix]:
-        """Who bears each name, for each of :attr:`labels`: names × creators."""
-        return {field: matrix.T.tocsr() for field, matrix in self.labels.items()}
+    def bearers(self) -> dict[str, Ragged]:
+        """Creators that bear each name, for each of :attr:`labels`."""
+        return {field: Ragged.of_matrix(matrix.T.tocsr()) for field, matrix in self.labels.items()}
 
     @cached_property
     def unlabelled(self) -> dict[str, npt.NDArray[np.bool_]]:

@@ -11,7 +11,6 @@ import numpy as np
 
 from matching.catalog import RANGES, TIERS, Catalog
 from matching.errors import BadInput, UnknownId
-from matching.history import columns_of
 from models.blocks import Mask
 from models.vocabulary import Rows
 
@@ -180,7 +179,7 @@ def _has_label(catalog: Catalog, column: str, wanted: Sequence[str], unknown_pas
     has = catalog.unlabelled[column].copy() if unknown_passes else np.zeros(len(catalog), bool)
     for label in wanted:
         if label.casefold() in names:
-            has[columns_of(bearers, names[label.casefold()])] = True
+            has[bearers.one(names[label.casefold()])] = True
     return has
 
 

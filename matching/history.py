@@ -150,11 +150,3 @@ class History:
 def _entries(matrix: sparse.csr_matrix) -> Rows:
     entries: Rows = (matrix.sorted_indices().data - 1).astype(np.int32)
     return entries
-
-
-def columns_of(matrix: sparse.csr_matrix, row: int) -> Rows:
-    """Columns of one row's entries; none for a row beyond the last, which is nobody's."""
-    if row >= matrix.shape[0]:
-        return np.empty(0, dtype=np.int32)
-    columns = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
-    return np.asarray(columns, dtype=np.int32)

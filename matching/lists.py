@@ -27,6 +27,7 @@ from matching.requests import Request
 from matching.search.products import best_first, inner_products
 from matching.shortlists import Shortlists
 from matching.variety import reordered
+from models.blocks import Vectors
 from models.categories import words_of
 from models.vocabulary import Rows, Vocabulary
 
@@ -67,9 +68,8 @@ class Lists:
         allowed, removed = self._passing(asked.where)
         left_out = askers.partners if asked.only_new else None
         if asked.objective == "match":
-            without = None if left_out is None else [left_out.one(i) for i in range(len(askers))]
             lists = learnt.index.search(
-                askers.vectors, asked.considered, allowed=allowed, left_out=without
+                askers.vectors, asked.considered, allowed=allowed, left_out=left_out
             )
         else:
             lists = self._prospects_by(asked.objective).best(
@@ -81,25 +81,9 @@ class Lists:
                 left_out=left_out,
             )
             check_known(asked.objective, lists)
-        if asked.variety:
-            prices = learnt.crowding.creators.get(asked.objective)
-            lists = reordered(
-                lists,
-                learnt.creator_vectors,
-                learnt.usual_creator,
-                prices,
-                asked.objective,
-                asked.variety,
-                asked.k,
-            )
-        said = contributions_of(
-            askers.vectors,
-            lists.starts,
-            lists.rows,
-            learnt.creator_vectors,
-            learnt.usual_creator,
-            self._parts,
-        )
+        listed = learnt.creator_vectors, learnt.usual_creator
+        prices = learnt.crowding.creators.get(asked.objective)
+        lists, said = self._settled(lists, askers.vectors, *listed, prices, asked)
         told = reasons.for_merchants(
             self._evidence,
             askers.rows,
@@ -139,25 +123,9 @@ class Lists:
             found.append((choice[best], scores[best].astype(np.float64)))
         lists = Shortlists.of(found)
         check_known(asked.objective, lists)
-        if asked.variety:
-            prices = learnt.crowding.merchants.get(asked.objective)
-            lists = reordered(
-                lists,
-                learnt.merchant_vectors,
-                learnt.usual_merchant,
-                prices,
-                asked.objective,
-                asked.variety,
-                asked.k,
-            )
-        said = contributions_of(
-            askers.vectors,
-            lists.starts,
-            lists.rows,
-            learnt.merchant_vectors,
-            learnt.usual_merchant,
-            self._parts,
-        )
+        listed = learnt.merchant_vectors, learnt.usual_merchant
+        prices = learnt.crowding.merchants.get(asked.objective)
+        lists, said = self._settled(lists, askers.vectors, *listed, prices, asked)
         told = reasons.for_creators(
             self._evidence,
             askers.rows,
@@ -195,6 +163,23 @@ class Lists:
         short = _shortfall(lists, asked.k, removed, None, None, "")
         predictions = self._learnt.outcomes.predict(self._desk.pairs(nobody, lists))
         return Listings(lists, predictions, told, speaking_for(said, self._parts), short)
+
+    def _settled(
+        self,
+        lists: Shortlists,
+        asking: Vectors,
+        vectors: Vectors,
+        usual: Vectors,
+        prices: Vectors | None,
+        asked: Request,
+    ) -> tuple[Shortlists, Vectors]:
+        """Lists as variety orders them, and what each part of the affinity says of their rows."""
+        if asked.variety:
+            lists = reordered(
+                lists, vectors, usual, prices, asked.objective, asked.variety, asked.k
+            )
+        said = contributions_of(asking, lists.starts, lists.rows, vectors, usual, self._parts)
+        return lists, said
 
     def _prospects_by(self, objective: str) -> Prospects:
         """Creators in the order of what they promise, sorted when first asked for."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matching.history import Ragged
 from matching.search.index import CreatorIndex
 from matching.search.products import inner_products
 from matching.shortlists import Shortlists
@@ -109,7 +110,7 @@ def test_filtered_search_equals_brute_force(
         rng.integers(len(vectors), size=n).astype(np.int32)
         for n in rng.choice([0, 3, 900], size=queries)
     ]
-    found = index.search(asked, k, allowed=rng.permutation(allowed), left_out=left_out)
+    found = index.search(asked, k, allowed=rng.permutation(allowed), left_out=Ragged.of(*left_out))
     for query, rows, unwanted in zip(asked, _lists(found), left_out, strict=True):
         assert rows == _brute(vectors, query, np.setdiff1d(allowed, unwanted).tolist(), k)
 
@@ -137,7 +138,7 @@ def test_whom_one_asker_does_not_want_is_left_out_of_its_list_alone(
     asked = vectors[:12]
     everyone = index.search(asked, 20)
     unwanted = [np.array(rows[::-2] * (i % 2)) for i, rows in enumerate(_lists(everyone))]
-    found = index.search(asked, 20, left_out=unwanted)
+    found = index.search(asked, 20, left_out=Ragged.of(*unwanted))
     for i, (rows, without) in enumerate(zip(_lists(found), unwanted, strict=True)):
         if i % 2:
             wanted = np.setdiff1d(range(3_000), without).tolist()

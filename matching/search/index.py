@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matching.history import Ragged
 from matching.search.codes import Codes
 from matching.search.inverted import Inverted
 from matching.search.nearest import nearest
@@ -137,7 +138,7 @@ class CreatorIndex:
         k: int,
         *,
         allowed: Rows | None = None,
-        left_out: Sequence[Rows] | None = None,
+        left_out: Ragged | None = None,
         threads: int = 1,
     ) -> Shortlists:
         """Find the best ``k`` creators of each query, best first.
@@ -149,7 +150,7 @@ class CreatorIndex:
         allowed : int32 array, optional
             Rows to choose from, without repeats. The answer is then exact: just what filtering
             the full ranking would give.
-        left_out : sequence of q int32 arrays, optional
+        left_out : Ragged of q, optional
             Rows that one query alone does not want. Where it names any, the answer is exact too.
         threads : int
             Blocks of queries that are searched side by side. With more than one, BLAS is held to

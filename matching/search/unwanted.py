@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from matching.history import Ragged
 from matching.shortlists import Starts
 from models.vocabulary import Rows
 
@@ -42,16 +42,14 @@ class Unwanted:
         )
 
     @classmethod
-    def told(cls, left_out: Sequence[Rows] | None, q: int, among: Rows | None, n: int) -> Unwanted:
+    def told(cls, left_out: Ragged | None, q: int, among: Rows | None, n: int) -> Unwanted:
         """Sort what was asked for, once and only what could be found."""
         starts = np.zeros(q + 1, dtype=np.int64)
         if left_out is None:
             return cls(starts, np.empty(0, dtype=np.int32))
-        asker = np.repeat(np.arange(q), [len(one) for one in left_out])
+        asker = np.repeat(np.arange(q), np.diff(left_out.starts))
         # Asker and row as one number: sorted, and each once.
-        asker, row = np.divmod(
-            np.unique(asker * n + np.concatenate([*left_out, []]).astype(np.int64)), n
-        )
+        asker, row = np.divmod(np.unique(asker * n + left_out.rows), n)
         if among is not None:
             place = np.searchsorted(among, row)
             there = among[np.minimum(place, len(among) - 1)] == row
