@@ -24,7 +24,7 @@ import pyarrow as pa
 from matching.errors import BundleError
 from models.pairs import State
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -71,6 +70,6 @@ def predicted_frame(
 ) -> pd.DataFrame:
     """Predictions beside the ids they were asked for, under the index they came with."""
     ids = [name for name in ("merchant_id", "creator_id", "product_id") if name in pairs.columns]
-    values = {field.name: getattr(predictions, field.name) for field in fields(predictions)}
+    values = {name: getattr(predictions, name) for name in PREDICTED}
     made = pd.DataFrame({"match": affinity, **values}, index=pairs.index)
     return pd.concat([pairs[ids], made], axis=1)

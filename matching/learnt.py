@@ -16,11 +16,14 @@ from matching.bundle import Bundle, BundleWriter
 from matching.catalog import Catalog
 from matching.diagnosis import Cooperations
 from matching.history import History
+from matching.ledger import RatingLedger
+from matching.outlook import Outlook
 from matching.search.index import CreatorIndex
 from matching.variety import Crowding
 from models.blocks import Block, Vectors
 from models.fits import PairFits
 from models.outcome import OutcomeModel
+from models.overlap import Overlap
 from models.share_space import ShareSpace
 from models.vocabulary import Vocabulary
 
@@ -66,6 +69,13 @@ class Learnt:
         What places in everybody's lists cost.
     cooperations : callable
         Gives the past promotions that a diagnosis reads; read when the first one is asked for.
+    ledger : callable
+        Gives what was expected of each past promotion and what came; read when somebody asks.
+    overlap : callable
+        Gives the viewers that merchants and creators share, None where nobody tells of single
+        viewers; read when somebody asks.
+    outlook : callable
+        Gives where each creator's account is going; read when somebody asks.
     fingerprints : callable
         Gives a number for each merchant that tells whether the market says anything new of it
         (uint64 array); a batch job asks, a request never does.
@@ -92,6 +102,9 @@ class Learnt:
     index: CreatorIndex
     crowding: Crowding
     cooperations: Callable[[], Cooperations]
+    ledger: Callable[[], RatingLedger]
+    overlap: Callable[[], Overlap | None]
+    outlook: Callable[[], Outlook]
     fingerprints: Callable[[], npt.NDArray[np.uint64]]
 
     @cached_property
@@ -142,6 +155,10 @@ class Learnt:
         writer.state("history", self.history.state())
         writer.state("crowding", self.crowding.state())
         writer.state("cooperations", self.cooperations().state())
+        writer.state("ledger", self.ledger().state())
+        overlap = self.overlap()
+        writer.state("overlap", {} if overlap is None else overlap.state())
+        writer.state("outlook", self.outlook().state())
         writer.array("merchant_fingerprints", self.fingerprints())
         facts = self.index.save(writer.path("index.faiss"))
         writer.state("index", {**facts, "blocks": len(self.blocks)})
@@ -172,9 +189,17 @@ class Learnt:
             index=CreatorIndex.load(bundle.folder / "index.faiss", creator_vectors, facts),
             crowding=Crowding.from_state(bundle.state("crowding")),
             cooperations=cache(lambda: Cooperations.from_state(bundle.state("cooperations"))),
+            ledger=cache(lambda: RatingLedger.from_state(bundle.state("ledger"))),
+            overlap=cache(lambda: _read_overlap(bundle)),
+            outlook=cache(lambda: Outlook.from_state(bundle.state("outlook"))),
             fingerprints=cache(lambda: bundle.array("merchant_fingerprints")),
             **arrays,
         )
+
+
+def _read_overlap(bundle: Bundle) -> Overlap | None:
+    state = bundle.state("overlap")
+    return Overlap.from_state(state) if state else None
 
 
 def _read_affinity(bundle: Bundle) -> Affinity:

@@ -10,21 +10,10 @@ import numpy.typing as npt
 
 from matching.reasons.told import Told
 from matching.shortlists import Shortlists
-from models.outcome import Predictions
+from models.forecast import COLUMNS, Predictions
 
 #: Columns of a list after ``rank``, the id and ``score``.
-PREDICTED = (
-    "p_conversion",
-    "p_conversion_low",
-    "p_conversion_high",
-    "exposures",
-    "exposures_low",
-    "exposures_high",
-    "expected_orders",
-    "expected_gmv",
-    "expected_gmv_low",
-    "expected_gmv_high",
-)
+PREDICTED = tuple(COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Everything goes by blocks of askers. One asker is a block of one, and gets the v
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from matching import reasons
 from matching.alike import Likeness
 from matching.askers import Askers, Promoters
 from matching.catalog import Catalog, membership
+from matching.explaining.beside import Beside
+from matching.explaining.usual import usual_of
 from matching.filters import Where, keep
 from matching.history import Ragged
 from matching.learnt import Learnt
@@ -22,6 +25,7 @@ from matching.prospects import Prospects
 from matching.queries import Desk
 from matching.ranking import COLUMN, check_known, objective_scores
 from matching.reasons.evidence import Evidence
+from matching.reasons.phrases import TO_MERCHANT
 from matching.reasons.sources import contributions_of, speaking_for
 from matching.requests import Request
 from matching.search.products import best_first, inner_products
@@ -29,6 +33,7 @@ from matching.shortlists import Shortlists
 from matching.variety import reordered
 from models.blocks import Vectors
 from models.categories import words_of
+from models.rerating import own_sales
 from models.vocabulary import Rows, Vocabulary
 
 #: Partners of nobody.
@@ -60,6 +65,7 @@ class Lists:
             membership(words_of(learnt.merchants["categories"]), catalog.names["categories"]),
             learnt.merchant_shares,
             learnt.outcomes.creator_columns_[: len(catalog)],
+            lambda: own_sales(learnt.outcomes.chain_),
         )
 
     def of_creators(self, askers: Askers, asked: Request) -> Listings:
@@ -98,6 +104,9 @@ class Lists:
             lists, asked.k, removed, left_out, allowed, _leaver(askers.rows, self._desk.merchants)
         )
         predictions = learnt.outcomes.predict(self._desk.pairs(askers, lists))
+        if asked.objective != "match" and self._beside is not None:
+            dull = TO_MERCHANT.unremarkable
+            told = self._beside.added(told, askers, lists, predictions, asked.objective, dull)
         return Listings(lists, predictions, told, speaking_for(said, self._parts), short)
 
     def of_merchants(
@@ -180,6 +189,11 @@ class Lists:
             )
         said = contributions_of(asking, lists.starts, lists.rows, vectors, usual, self._parts)
         return lists, said
+
+    @cached_property
+    def _beside(self) -> Beside | None:
+        """What the usual creator brings each merchant, worked out when first asked for."""
+        return Beside.of(self._learnt.outcomes.chain_, usual_of(self._learnt, self._desk))
 
     def _prospects_by(self, objective: str) -> Prospects:
         """Creators in the order of what they promise, sorted when first asked for."""

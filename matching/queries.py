@@ -129,6 +129,17 @@ class Desk:
         ids = several_texts(wanted, "merchant_ids")
         return np.unique(all_known(self.merchants, "merchant", ids))
 
+    def these_creators(self, wanted: Sequence[str]) -> Rows:
+        """Rows of some creators; as :meth:`these_merchants`, mirrored."""
+        ids = several_texts(wanted, "creator_ids")
+        return np.unique(all_known(self.creators, "creator", ids))
+
+    def audience_fit(self, merchant: int, creators: Rows) -> Floats:
+        """Audience fit of one merchant and some creators, whatever the product."""
+        rows = np.full(len(creators), merchant, dtype=np.int32)
+        nothing = np.full(len(creators), len(self.products), dtype=np.int32)
+        return self._paired(rows, creators, nothing).audience_fit
+
     def pairs(self, askers: Askers, lists: Shortlists) -> Pairs:
         """Pair each asker with the creators of its list."""
         creators, lengths = lists.rows, lists.lengths

@@ -2,33 +2,42 @@
 
 ::
 
-    exposures ──× click rate──× conversion──> orders ──× price──> GMV ──refunds, costs──> net
+    exposures ──× click rate──× conversion──> orders ──× price──> GMV
     (views)       (only where clicks are known)
 
-A step the market gave no data for is left out, and what hangs on it is NaN: missing is not zero.
+    GMV ──× (1 − refunds)──× (1 − commission)──> before fee ──− slot fee──> net
+
+Written out number by number in `models.forecast`. A step the market gave no data for is left out,
+and what hangs on it is NaN: missing is not zero.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from models.assortment import Assortment
 from models.calibration import Band, Cells
 from models.compiled import settled
 from models.conversion import ConversionModel, Rate
 from models.exposure import Amount, ExposureModel
-from models.forecast import Forecast, Predictions, Steps, forecast_all
+from models.forecast import Bands, Forecast, Predictions, forecast_all
+from models.known import Steps
 from models.loglinear import FIT_CELLS, GROUPINGS, Folded, check_rows
 from models.meetings import Meetings
 from models.money import Money
 from models.pairs import Floats, Pairs, State
+from models.tastes import Tasted, Vectors
 from models.vocabulary import Rows
 
-_NO_AMOUNT = Amount(-1, 1.0, 0.0, Cells(0.0, 0.0, 0.0))
+_NO_AMOUNT = Amount(-1, 1.0, 0.0, Cells(0.0, 0.0, 0.0, 1.0))
 _NO_RATE = Rate(-1, 1.0)
+#: Bands around what is sold, in the order of `models.forecast.Bands`.
+BANDS = ("orders", "gmv", "kept")
 
 
 class Bound(NamedTuple):
@@ -41,8 +50,14 @@ class Bound(NamedTuple):
         With all that is the same for every pair that has not met.
     product : float64 array of shape (n_products + 1,)
     audience_fit, category_fit : float64 arrays of shape (cells + 1,)
+    taste : float32 array of shape (n_creators + 1, d + 1)
+        Each creator's taste, and what a portrait's squared length adds.
+    wanted : float32 array
+        Portraits, as in `models.tastes.Tasted`.
     priced : bool
         Whether a price is yet to be multiplied by.
+    averaged : bool
+        Whether the mean over a merchant's products is one of what they bring, and not of rates.
     """
 
     creator: Floats
@@ -50,7 +65,18 @@ class Bound(NamedTuple):
     product: Floats
     audience_fit: Floats
     category_fit: Floats
+    taste: Vectors
+    wanted: Vectors
     priced: bool
+    averaged: bool
+
+    def reach(self) -> Floats:
+        """Log of the most that each creator promises, whatever is promoted."""
+        lengths = np.sqrt(self.wanted[:, -1].astype(np.float64))
+        longest = float(lengths.max(initial=0.0))
+        own = np.sqrt(np.square(self.taste[:, :-1], dtype=np.float64).sum(axis=1))
+        found: Floats = self.creator + own * longest + self.taste[:, -1] * longest**2
+        return found
 
 
 @dataclass
@@ -71,11 +97,19 @@ class Chain:
     meetings : Meetings
     factor : float
         What later promotions sold over what the steps' product told.
-    band : Band
-        Around expected orders, for what one promotion will sell in units of the expected price.
+    bands : mapping of str to Band
+        Around expected orders, for what one promotion will bring of ``orders``, of ``gmv`` in
+        units of the expected price, and of what is ``kept`` of it after refunds, in units of what
+        is expected to be.
+    paid : float64 array of shape (n_merchants + 1,)
+        Part of a merchant's exposures that is paid for, NaN where the market does not tell.
+    usual : Assortment
+        What a pair without a product in particular stands for.
     table : float64 array, optional
         All tables of the steps and of money, as `models.loglinear.Folded` holds them, where they
         are read from a bundle; made when first asked for where not given.
+    tasted : Tasted, optional
+        Tastes of the steps side by side, likewise.
     """
 
     exposure: ExposureModel | None
@@ -87,8 +121,11 @@ class Chain:
     money: Money
     meetings: Meetings
     factor: float
-    band: Band
+    bands: Mapping[str, Band]
+    paid: Floats
+    usual: Assortment
     table: Floats | None = None
+    tasted: Tasted | None = None
 
     def steps(self) -> dict[str, ExposureModel | ConversionModel]:
         """Steps that are there by name, in the order in which their tables lie side by side."""
@@ -128,6 +165,8 @@ class Chain:
         amount = self.amount
         columns = {name: 2 * at for at, name in enumerate(self.steps())}
         models = [step.model_ for step in self.steps().values()]
+        # What is learnt directly has one band for all that is made of it.
+        sold = self.bands if amount is None else dict.fromkeys(BANDS, amount.band_)
         steps = Steps(
             exposure=_amount(self.exposure, columns.get("exposure")),
             conversion=_rate(self.conversion, columns.get("conversion")),
@@ -136,20 +175,26 @@ class Chain:
             money=2 * len(models),
             usual_commission=self.money.usual_commission,
             factor=float(self.factor),
-            noise=float(sum(model.noise for model in models) + self.money.scatter),
-            cells=self.band.cells,
+            noise=float(sum(model.noise for model in models)),
+            scatter=self.money.scatter if self.amount_of != "gmv" else 0.0,
+            orders=sold["orders"].cells,
+            gmv=sold["gmv"].cells,
+            kept=sold["kept"].cells,
             whole=self.whole(),
             in_orders=self.amount_of != "gmv",
         )
-        shown = self.band if self.exposure is None else self.exposure.band_
-        sold = self.band if amount is None else amount.band_
-        return Forecast(self._folded(), shown.surprises, sold.surprises, steps)
+        shown = sold["gmv"] if self.exposure is None else self.exposure.band_
+        bands = Bands(shown.surprises, *(sold[name].surprises for name in BANDS))
+        merchants = np.column_stack([self.paid, self.money.kept_doubt])
+        usual = self.usual
+        return Forecast(self._folded(), bands, settled(merchants, np.float64), usual, steps)
 
     def _folded(self) -> Folded:
         """Tables of all steps side by side, and beside them what money is made of."""
         money, meetings = self.money, self.meetings
         if self.table is not None:
-            return Folded.on(self.table, np.cumsum(_sizes(money, meetings))[:-1].tolist(), meetings)
+            ends = np.cumsum(_sizes(money, meetings))[:-1].tolist()
+            return Folded.on(self.table, ends, meetings, self._tasted())
         known = (
             (money.creator_commission, money.slot_fee),
             (money.merchant_price, money.refund_rate),
@@ -161,7 +206,15 @@ class Chain:
             np.column_stack([*(tables[at] for tables in models), beside])
             for at, beside in enumerate([*map(np.column_stack, known), *others])
         ]
-        return Folded.of(groupings, meetings)
+        return Folded.of(groupings, meetings, self._tasted())
+
+    def _tasted(self) -> Tasted:
+        """Tastes of all steps side by side."""
+        if self.tasted is not None:
+            return self.tasted
+        found = [step.model_.tasted for step in self.steps().values()]
+        creators, merchants, products, *_ = _sizes(self.money, self.meetings)
+        return Tasted.beside(found) if found else Tasted.none(creators, merchants + products)
 
     def creators_met(self, merchant: int, product: int) -> Rows:
         """Creators whose own history with a merchant or a product settles part of the prediction.
@@ -202,13 +255,23 @@ class Chain:
         creator, merchant, product, pair, deal, audience, category = np.split(told, first)
         constant = pair[-1] + deal[-1] + np.log(self._scale(column))
         priced = column in ("expected_gmv", "expected_net") and self.amount_of != "gmv"
+        weights = self._weights(column).reshape(-1, 2)
+        tastes, wanted = self.forecast.folded.tastes, self.forecast.folded.wanted
+        taste = np.zeros((len(tastes), wanted.shape[1]))
+        for at, (of_log, of_variance) in enumerate(weights):
+            step = tastes[:, at * wanted.shape[1] : (at + 1) * wanted.shape[1]]
+            taste[:, :-1] += of_log * step[:, :-1]
+            taste[:, -1] += of_variance * step[:, -1]
         return Bound(
             settled(creator, np.float64),
             settled(merchant + constant, np.float64),
             settled(product, np.float64),
             settled(audience, np.float64),
             settled(category, np.float64),
+            settled(taste, np.float32),
+            wanted,
             priced,
+            column != "p_conversion",
         )
 
     def _weights(self, column: str) -> Floats:
@@ -240,12 +303,16 @@ class Chain:
         return {
             **{name: _without_tables(step.state()) for name, step in self.steps().items()},
             "table": self.forecast.folded.table,
+            "tastes": self.forecast.folded.tastes,
+            "wanted": self.forecast.folded.wanted,
             "amount_of": self.amount_of,
             "basis": self.basis,
             "money": self.money.state(),
             "meetings": self.meetings.state(),
             "factor": self.factor,
-            "band": self.band.state(),
+            "bands": {name: band.state() for name, band in self.bands.items()},
+            "paid": self.paid,
+            "usual": self.usual.state(),
         }
 
     @classmethod
@@ -259,7 +326,8 @@ class Chain:
         for at, name in enumerate(names):
             columns = slice(2 * at, 2 * at + 2)
             tables = {grouping: rows[:, columns] for grouping, rows in groupings.items()}
-            told = {**state[name], "model": {**state[name]["model"], "tables": tables}}
+            model = {**state[name]["model"], "tables": tables, **_tastes(state, at)}
+            told = {**state[name], "model": model}
             steps[name] = _STEPS[name].from_state(told, meetings)
         return cls(
             **steps,
@@ -268,8 +336,11 @@ class Chain:
             money=money,
             meetings=meetings,
             factor=float(state["factor"]),
-            band=Band.from_state(state["band"]),
+            bands={name: Band.from_state(state["bands"][name]) for name in BANDS},
+            paid=np.asarray(state["paid"]),
+            usual=Assortment.from_state(state["usual"]),
             table=state["table"],
+            tasted=Tasted(state["tastes"], state["wanted"]),
         )
 
 
@@ -290,8 +361,18 @@ def _sizes(money: Money, meetings: Meetings) -> list[int]:
 
 
 def _without_tables(state: State) -> State:
-    model = {name: told for name, told in state["model"].items() if name != "tables"}
-    return {**state, "model": model}
+    aside = ("tables", "tastes", "wanted")
+    return {
+        **state,
+        "model": {name: told for name, told in state["model"].items() if name not in aside},
+    }
+
+
+def _tastes(state: State, at: int) -> State:
+    """Tastes of one step out of those of all."""
+    width = state["wanted"].shape[1]
+    tastes = state["tastes"][:, at * width : (at + 1) * width]
+    return {"tastes": tastes, "wanted": state["wanted"]}
 
 
 def _amount(step: ExposureModel | None, column: int | None) -> Amount:

@@ -69,7 +69,7 @@ def co_audience_block(
     Block or None
         ``co_audience``; None when no viewer met two entities. Who shares no viewer is unknown.
     """
-    met = _viewers_by_entities(engagements, merchants, creators)
+    met = viewers_by_entities(engagements, merchants, creators)
     spoken = diags_array(viewer_voices(met, degree_cap=degree_cap, seed=seed)) @ met
     by_entity = csr_matrix(spoken.T)
     by_entity.eliminate_zeros()
@@ -165,10 +165,22 @@ def _look_alikes(met: csr_matrix, seed: int) -> Floats:
     return count / _BANDS
 
 
-def _viewers_by_entities(
+def viewers_by_entities(
     engagements: pd.DataFrame, merchants: Vocabulary, creators: Vocabulary
 ) -> csr_matrix:
-    """Damped weights, viewers × (merchants, then creators); viewers in the order of their ids."""
+    """Who met whom: viewers × (merchants, then creators), damped weights.
+
+    Parameters
+    ----------
+    engagements : DataFrame
+        As for `co_audience_block`.
+    merchants, creators : Vocabulary
+
+    Returns
+    -------
+    csr_matrix of shape (n_viewers, n_merchants + n_creators)
+        Viewers in the order of their ids.
+    """
     entity = engagements["entity"].to_numpy(dtype=object)
     columns = np.full(len(engagements), -1, dtype=np.int64)
     for kind, ids, start in (("merchant", merchants, 0), ("creator", creators, len(merchants))):

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from models.arrival import Arrival
 from models.backfitting import fit_counts
-from models.calibration import Z80, Arrival, half_life_weights, later_part
+from models.calibration import Z80, half_life_weights, later_part
+from models.censoring import counts_within, information
+from models.circumstances import Circumstances
 from models.compiled import compiled
 from models.features import EntityFeatures
-from models.loglinear import LogLinear
+from models.loglinear import GROUPINGS, LogLinear
 from models.meetings import Meetings
 from models.pairs import Floats, Interval, Pairs, State
+from models.ranged import Ranged
 
 _WIDEST, _NARROWEST = 3.0, 0.6
 _UNTESTED = 1.5
+_BELIEF = 10.0  # in the fit's own variances; what twenty large promotions tell
+#: Orders of promotions settled within so many days set the level that young ones are held to.
+_RECENT = 60.0
+_WIDENING_BELIEF = 10.0  # in the fit's own variances: what some twenty large promotions tell
+_LEVEL_BELIEF = 30.0  # orders worth of belief that rates add up to the orders seen as they are
+_ARRIVAL_ROUNDS = 4  # what a range stands for depends on what has arrived
 
 
 class Rate(NamedTuple):
@@ -28,10 +39,13 @@ class Rate(NamedTuple):
         Its column in the tables, -1 where there is no such step.
     widening : float
         As `ConversionModel.widening_`.
+    level : float
+        As `ConversionModel.level_`.
     """
 
     column: int
     widening: float
+    level: float = 0.0
 
 
 @compiled
@@ -45,8 +59,10 @@ def rate_point(log: float) -> float:
 def rate_interval(rate: Rate, log: float, variance: float) -> tuple[float, float, float]:
     """Expected rate, and the 80 % interval for the true one; all in [0, 1]."""
     point = rate_point(log)
-    middle = log - variance * 0.5
-    reach = np.sqrt(variance) * (Z80 * rate.widening)
+    # The log is that of the mean; the median lies below it, the further the less sure it is.
+    spread = np.sqrt(variance) * rate.widening
+    middle = log - rate.level - spread * spread * 0.5
+    reach = spread * Z80
     low = min(np.exp(middle - reach), point)
     return point, low, min(max(np.exp(middle + reach), point), 1.0)
 
@@ -81,23 +97,28 @@ class ConversionModel:
     arrival_ : Arrival
     widening_ : float
         Factor on the log's standard deviation, learnt on the later fifth of the promotions.
+    level_ : float
+        What was added to the log of all rates, so that they hold for the average click: pairs
+        that are seen by many also sell to more of them. The interval is that of a pair's own rate
+        and goes without.
     tested_ : LogLinear or None
         The fit to the earlier promotions alone, as long as the model is not read from a bundle.
     """
 
-    def __init__(self, half_life_days: float = 120.0) -> None:
+    def __init__(self, half_life_days: float = 240.0) -> None:
         self.half_life_days = half_life_days
 
     model_: LogLinear
     arrival_: Arrival
     widening_: float
+    level_: float
     tested_: LogLinear | None
 
     def fit(
         self,
         pairs: Pairs,
         trials: Floats,
-        orders: Floats,
+        orders: Floats | Ranged,
         *,
         age_days: Floats,
         creators: EntityFeatures,
@@ -105,6 +126,8 @@ class ConversionModel:
         products: EntityFeatures,
         meetings: Meetings | None = None,
         later: npt.NDArray[np.bool_] | None = None,
+        doubt: Floats | None = None,
+        circumstances: Circumstances | None = None,
     ) -> Self:
         """Learn from promotions.
 
@@ -112,12 +135,18 @@ class ConversionModel:
         ----------
         pairs : Pairs of n promotions
         trials, orders, age_days : float64 arrays of shape (n,)
-            Promotions with unknown trials or orders, or without trials, are passed over.
+            Promotions with unknown trials or orders, or without trials, are passed over. Orders
+            may be ranges (`Ranged`): they count by what lies within them.
         creators, merchants, products : EntityFeatures
         meetings : Meetings, optional
             Pairs to hold rows for; those of ``pairs`` when not given.
         later : bool array of shape (n,), optional
             Promotions to calibrate on; the youngest fifth when not given.
+        doubt : float64 array of shape (n,), optional
+            Variance of each number of trials over its square, where trials are themselves
+            expected.
+        circumstances : Circumstances, optional
+            Of the promotions; what they add is taken out.
 
         Raises
         ------
@@ -125,36 +154,85 @@ class ConversionModel:
             When no promotion has known orders among known trials.
         """
         meetings = meetings or Meetings.of(pairs, len(creators), len(products))
-        known = np.isfinite(trials) & np.isfinite(orders) & (trials > 0.0)
+        told = Ranged.of(orders)
+        known = np.isfinite(trials) & told.known & (trials > 0.0)
         if not known.any():
             raise ValueError(
                 f"none of {len(pairs)} promotions has both trials and orders, expected at least "
                 "one; leave this model out"
             )
         later = later_part(np.where(known, age_days, np.inf)) if later is None else later
-        pairs, trials, orders = pairs.take(known), trials[known], orders[known]
+        pairs, trials, told = pairs.take(known), trials[known], told.take(known)
+        doubt = np.zeros(len(trials)) if doubt is None else doubt[known]
         age, later = age_days[known], later[known]
         features = (creators, merchants, products)
-        self.arrival_ = Arrival.learn(age, trials, orders)
-        trials = trials * self.arrival_.share(age)
         weight = half_life_weights(age, self.half_life_days)
-        self.model_ = fit_counts(pairs, trials, orders, weight, features, meetings=meetings)
-        self.tested_ = None
-        self.widening_ = _UNTESTED
-        if later.any() and not later.all():
-            past = ~later
-            self.tested_ = fit_counts(
-                pairs.take(past),
-                trials[past],
-                orders[past],
-                weight[past],
+        under = (circumstances or Circumstances.unknown(len(known))).take(known)
+
+        def fit(some: npt.NDArray[np.bool_]) -> LogLinear:
+            return fit_counts(
+                pairs.take(some),
+                (trials * self.arrival_.share(age))[some],
+                told.take(some),
+                # As of its last day: ages count from there.
+                weight[some] / weight[some].max(),
                 features,
                 meetings=meetings,
+                doubt=doubt[some],
+                circumstances=under.take(some),
             )
-            self.widening_ = _widening(
-                self.tested_, pairs.take(later), trials[later], orders[later]
-            )
+
+        exact = told.exact
+        self.arrival_ = Arrival.learn(age[exact], trials[exact], told.low[exact])
+        self.tested_ = None
+        self.widening_ = _UNTESTED
+        self.level_ = 0.0
+        if later.any() and not later.all():
+            # Arrival shows more clearly beside what an earlier fit expected of each promotion.
+            self.tested_ = fit(~later)
+            self.arrival_ = _arrival(self.tested_, pairs, trials, told, doubt, age, self.arrival_)
+            due = (trials * self.arrival_.share(age))[later]
+            told_later = pairs.take(later), due, told.take(later), doubt[later]
+            self.level_ = _level(self.tested_, *told_later)
+            # Pairs differ around a level between that of the average pair and of the average click.
+            self.widening_ = _widening(_raised(self.tested_, self.level_ / 2), *told_later)
+            self.tested_ = _raised(self.tested_, self.level_)
+        self.model_ = _raised(fit(np.ones(len(age), dtype=bool)), self.level_)
         return self
+
+    def within(
+        self, pairs: Pairs, trials: Floats, doubt: Floats, orders: Floats | Ranged
+    ) -> tuple[Floats, Floats]:
+        """Mean number of orders of promotions of which more or less is known, and its doubt.
+
+        Parameters
+        ----------
+        pairs : Pairs of n promotions
+        trials, doubt : float64 arrays of shape (n,)
+            Trials, and their variance over their square.
+        orders : float64 array of shape (n,), or Ranged of n
+
+        Returns
+        -------
+        orders : float64 array of shape (n,)
+            Exact numbers as they are, means within ranges, and what is expected where nothing is
+            known; NaN where trials are needed and unknown.
+        doubt : float64 array of shape (n,)
+            Variance of that over its square, 0 where it is exact.
+        """
+        told = Ranged.of(orders)
+        found, unsure = told.values(), np.zeros(len(told))
+        open_ = np.flatnonzero(~told.exact)
+        if len(open_):
+            log, variance = self.model_.predict(pairs.take(open_))
+            hoped = trials[open_] * np.exp(log)
+            scatter = variance + self.model_.noise + doubt[open_]
+            known = told.take(open_)
+            mean, left = hoped.copy(), hoped * (1.0 + scatter * hoped)
+            some = known.known & (hoped > 0.0)
+            mean[some], left[some] = counts_within(hoped[some], scatter[some], known.take(some))
+            found[open_], unsure[open_] = mean, left / np.maximum(mean, 1e-9) ** 2
+        return found, unsure
 
     def predict(self, pairs: Pairs) -> Interval:
         """Expected rate, and the 80 % interval for the true one; all in [0, 1]."""
@@ -168,7 +246,7 @@ class ConversionModel:
 
     def rate(self, column: int) -> Rate:
         """The rate as compiled loops read it, at a column of the tables."""
-        return Rate(column, float(self.widening_))
+        return Rate(column, float(self.widening_), float(self.level_))
 
     def state(self) -> dict[str, Any]:
         """Arrays and plain values from which `from_state` makes the same model."""
@@ -176,6 +254,7 @@ class ConversionModel:
             "half_life_days": self.half_life_days,
             "model": self.model_.state(),
             "widening": self.widening_,
+            "level": self.level_,
             "arrival_shares": self.arrival_.shares,
         }
 
@@ -186,24 +265,91 @@ class ConversionModel:
         one.model_ = LogLinear.from_state(state["model"], meetings)
         one.tested_ = None
         one.widening_ = float(state["widening"])
+        one.level_ = float(state["level"])
         one.arrival_ = Arrival(np.array(Arrival.STEPS), np.asarray(state["arrival_shares"]))
         return one
 
 
-def _widening(tested: LogLinear, pairs: Pairs, trials: Floats, orders: Floats) -> float:
+def _arrival(
+    tested: LogLinear,
+    pairs: Pairs,
+    trials: Floats,
+    orders: Ranged,
+    doubt: Floats,
+    age: Floats,
+    before: Arrival,
+) -> Arrival:
+    """Arrival beside what an earlier fit expects; ranges by what lies within them."""
+    log, variance = tested.predict(pairs)
+    expected = trials * np.exp(log)
+    noise = tested.noise + variance + doubt
+    open_ = np.flatnonzero(~orders.exact)
+    got, worth = orders.values(), np.ones(len(orders))
+    for _ in range(_ARRIVAL_ROUNDS if len(open_) else 1):
+        hoped = (expected * before.share(age))[open_]
+        whole = hoped * (1.0 + noise[open_] * hoped)
+        mean, left = counts_within(hoped, noise[open_], orders.take(open_))
+        worth[open_] = information(left, whole)
+        got[open_] = hoped + (mean - hoped) / worth[open_]
+        before = Arrival.learn(age, expected, got, noise=noise, weight=worth, recent=_RECENT)
+    return before
+
+
+def _level(tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats) -> float:
+    """Log of what later promotions brought over what an earlier fit expected of them.
+
+    Who is seen by many also sells to more of them, more than what is known of both explains; so
+    rates that are right for the average pair are too low for the average click.
+    """
+    expected, (got, _), _ = _later(tested, pairs, trials, orders, doubt)
+    # Sums, for calibration is told of them; roots, so that a few giants do not decide alone.
+    trust = 1.0 / np.sqrt(1.0 + expected)
+    belief = _LEVEL_BELIEF * float(np.mean(trust))
+    found = float((trust * got).sum() + belief) / float((trust * expected).sum() + belief)
+    return float(np.log(found))
+
+
+def _raised(model: LogLinear, level: float) -> LogLinear:
+    """The same model with a constant added to its log."""
+    tables = list(model.tables)
+    pair = GROUPINGS.index("pair")
+    tables[pair] = tables[pair] + np.array([level, 0.0])
+    return replace(model, tables=tuple(tables))
+
+
+def _widening(
+    tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
+) -> float:
     """By how much later rates lie further from an earlier fit than its variances say.
 
     The true rates are never seen, but their scatter is: the squared error of the orders is
-    counting chance, plus what promotions of one pair differ by, plus the variance of the log.
+    counting chance, plus what promotions of one pair differ by, plus that of the rate, which grows
+    with the variance of its log as a log-normal variable's does.
     """
+    expected, (got, left), variance = _later(tested, pairs, trials, orders, doubt)
+    # The level may have moved for all since; that is drift, and it counts as scatter too.
+    missed = np.maximum(1.0 - expected / trials, 0.0)
+    chance = expected * missed + (tested.noise + doubt) * expected**2
+    whole = expected**2 * np.expm1(variance)
+    # A square is unsure by twice its own expectation squared, and by the few counts it is of.
+    tells = whole / (2.0 * (chance + whole) ** 2 + expected)
+    excess = float(tells @ ((got - expected) ** 2 + left - chance)) + _WIDENING_BELIEF
+    factors = np.linspace(_NARROWEST, _WIDEST, 97)
+    wide = [
+        float(tells @ (expected**2 * np.expm1(one**2 * variance))) + _WIDENING_BELIEF * one**2
+        for one in factors.tolist()
+    ]
+    return float(np.interp(excess, wide, factors))
+
+
+def _later(
+    tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
+) -> tuple[Floats, tuple[Floats, Floats], Floats]:
+    """Orders that an earlier fit expects, those that came and how unsure these are; variances."""
     log, variance = tested.predict(pairs)
     expected = trials * np.exp(log)
-    # The level may have moved for all since; that is drift, and it counts as scatter too.
-    chance = expected + tested.noise * expected**2
-    doubt = variance * (expected / (chance + variance * expected**2)) ** 2
-    worth = (doubt * variance * expected**2).sum()
-    excess = (doubt * ((orders - expected) ** 2 - chance)).sum()
-    # Twenty promotions' worth of belief in the fit's own variances.
-    belief = 20.0 * worth / len(orders)
-    factor = float((excess + belief) / (worth + belief))
-    return float(np.clip(max(factor, 0.0) ** 0.5, _NARROWEST, _WIDEST))
+    got, left = orders.values(), np.zeros(len(orders))
+    open_ = np.flatnonzero(~orders.exact)
+    scatter = (tested.noise + doubt + variance)[open_]
+    got[open_], left[open_] = counts_within(expected[open_], scatter, orders.take(open_))
+    return expected, (got, left), variance

@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from models.backfitting import fit_levels
-from models.calibration import Band, Cells, band_ends, half_life_weights, later_part
+from models.calibration import Band, Cells, half_life_weights, later_part, quantiles_around
+from models.censoring import amounts_within, spread_within
+from models.circumstances import Circumstances
 from models.compiled import compiled
 from models.features import EntityFeatures
 from models.loglinear import LogLinear
 from models.meetings import Meetings
 from models.pairs import Floats, Interval, Pairs, State
+from models.ranged import Ranged
 
 
 class Amount(NamedTuple):
@@ -49,9 +52,9 @@ def amount_interval(
 ) -> tuple[float, float, float]:
     """Mean, and the 80 % interval for what one promotion will bring."""
     point = amount_point(amount, log, variance)
-    spread = np.sqrt(variance + amount.noise)
-    low, high = band_ends(surprises, amount.cells, max(log, 0.0), spread)
-    return point, min(low, point), max(high, point)
+    around = max(log, 0.0), variance + amount.noise, point
+    low, _, high = quantiles_around(surprises, amount.cells, *around)
+    return point, low, high
 
 
 @compiled
@@ -87,7 +90,7 @@ class ExposureModel:
         The fit to the earlier promotions alone, as long as the model is not read from a bundle.
     """
 
-    def __init__(self, half_life_days: float = 60.0) -> None:
+    def __init__(self, half_life_days: float = 120.0) -> None:
         self.half_life_days = half_life_days
 
     model_: LogLinear
@@ -98,7 +101,7 @@ class ExposureModel:
     def fit(
         self,
         pairs: Pairs,
-        exposures: Floats,
+        exposures: Floats | Ranged,
         *,
         age_days: Floats,
         creators: EntityFeatures,
@@ -106,6 +109,7 @@ class ExposureModel:
         products: EntityFeatures,
         meetings: Meetings | None = None,
         later: npt.NDArray[np.bool_] | None = None,
+        circumstances: Circumstances | None = None,
     ) -> Self:
         """Learn from promotions.
 
@@ -113,12 +117,15 @@ class ExposureModel:
         ----------
         pairs : Pairs of n promotions
         exposures, age_days : float64 arrays of shape (n,)
-            Promotions with unknown exposures are passed over.
+            Promotions with unknown exposures are passed over. Exposures may be ranges
+            (`Ranged`): they count by what lies within them.
         creators, merchants, products : EntityFeatures
         meetings : Meetings, optional
             Pairs to hold rows for; those of ``pairs`` when not given.
         later : bool array of shape (n,), optional
             Promotions to calibrate on; the youngest fifth when not given.
+        circumstances : Circumstances, optional
+            Of the promotions; what they add is taken out.
 
         Raises
         ------
@@ -126,38 +133,75 @@ class ExposureModel:
             When no promotion has known exposures.
         """
         meetings = meetings or Meetings.of(pairs, len(creators), len(products))
-        known = np.isfinite(exposures)
+        told = Ranged.of(exposures)
+        known = told.known
         if not known.any():
             raise ValueError(
                 f"none of {len(pairs)} promotions has a known amount, expected at least one; "
                 "leave this model out"
             )
         later = later_part(np.where(known, age_days, np.inf)) if later is None else later
-        pairs, amount, age = pairs.take(known), exposures[known], age_days[known]
+        pairs, told, age = pairs.take(known), told.take(known), age_days[known]
         later = later[known]
         features = (creators, merchants, products)
         weight = half_life_weights(age, self.half_life_days)
-        logs = np.log1p(amount)
-        self.model_ = fit_levels(pairs, logs, weight, features, meetings=meetings)
+        logs = told.rising(np.log1p)
+        under = (circumstances or Circumstances.unknown(len(known))).take(known)
+        self.model_ = fit_levels(
+            pairs, logs, weight, features, meetings=meetings, circumstances=under
+        )
         self.tested_ = None
         self.mean_factor_ = float(np.exp(self.model_.noise / 2))
         self.band_ = Band.untested(1.0)
         if later.any() and not later.all():
             past = ~later
+            # As it would have been fitted then: ages count from the last day that it knows.
+            then = weight[past] / weight[past].max()
             self.tested_ = fit_levels(
-                pairs.take(past), logs[past], weight[past], features, meetings=meetings
+                pairs.take(past),
+                logs.take(past),
+                then,
+                features,
+                meetings=meetings,
+                circumstances=under.take(past),
             )
-            self._calibrate(self.tested_, pairs.take(later), amount[later])
+            self._calibrate(self.tested_, pairs.take(later), told.take(later))
         return self
 
-    def _calibrate(self, tested: LogLinear, pairs: Pairs, amount: Floats) -> None:
+    def _calibrate(self, tested: LogLinear, pairs: Pairs, told: Ranged) -> None:
         log, variance = tested.predict(pairs)
         mean = np.exp(log + variance / 2)
+        amount = _amounts(told, log, variance + tested.noise)
         # Sums, for the mean is asked for; roots, so that a few giants do not decide alone.
         trust = 1.0 / np.sqrt(mean)
         self.mean_factor_ = float((trust * (amount + 1.0)).sum() / (trust * mean).sum())
         centre = np.maximum(np.exp(log) - 1.0, 0.0)
         self.band_ = Band.learn(centre, np.sqrt(variance + tested.noise), amount, 1.0)
+
+    def within(self, pairs: Pairs, exposures: Floats | Ranged) -> tuple[Floats, Floats]:
+        """Mean amount of promotions of which more or less is known, and how unsure it is.
+
+        Parameters
+        ----------
+        pairs : Pairs of n promotions
+        exposures : float64 array of shape (n,), or Ranged of n
+
+        Returns
+        -------
+        amount : float64 array of shape (n,)
+            Exact numbers as they are, means within ranges, NaN where nothing is known.
+        doubt : float64 array of shape (n,)
+            Variance of the amount over its square, 0 where it is exact.
+        """
+        told = Ranged.of(exposures)
+        amount, doubt = told.values(), np.zeros(len(told))
+        open_ = np.flatnonzero(told.known & ~told.exact)
+        if len(open_):
+            log, variance = self.model_.predict(pairs.take(open_))
+            logs = told.take(open_).rising(np.log1p)
+            mean, doubt[open_] = amounts_within(log, variance + self.model_.noise, logs)
+            amount[open_] = mean - 1.0
+        return amount, doubt
 
     def predict(self, pairs: Pairs) -> Interval:
         """Mean, and the 80 % interval for what one promotion will bring."""
@@ -191,3 +235,12 @@ class ExposureModel:
         one.tested_ = None
         one.band_ = Band.from_state(state["band"])
         return one
+
+
+def _amounts(told: Ranged, log: Floats, variance: Floats) -> Floats:
+    """Exact amounts, and those of ranges spread over them as an earlier fit would have them."""
+    amount = told.values()
+    open_ = np.flatnonzero(~told.exact)
+    logs = told.take(open_).rising(np.log1p)
+    amount[open_] = np.expm1(spread_within(log[open_], variance[open_], logs))
+    return amount

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.pairs import Floats
+from models.ranged import Ranged
+from models.unknowns import Unknowns, fill
 from models.vocabulary import Rows
 
 #: Columns whose ratios matter, not their differences: they enter as ``log(1 + x)``.
@@ -33,10 +36,14 @@ class EntityFeatures:
     values : float64 array of shape (n, len(names))
         One row per entity in vocabulary order; NaN is unknown. With no names at all the row
         count alone says how many entities there are.
+    portraits : float64 array of shape (n, d), optional
+        Who each entity's audience is and what it likes; the inner product of two says how alike
+        they are (`models.portraits`). All zero where nothing is known.
     """
 
     names: tuple[str, ...]
     values: Floats
+    portraits: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.names):
@@ -120,6 +127,33 @@ class EntityFeatures:
             basis[:-1] = np.column_stack(columns)
         return basis, np.array(prior)
 
+    @cached_property
+    def completed(self) -> tuple[Floats, Floats, Unknowns]:
+        """As `basis`, unknown values made what the known ones make likely; and how unsure that is.
+
+        Returns
+        -------
+        basis, prior : as of `basis`
+        unknowns : Unknowns
+            Of the ``n + 1`` rows; nobody's has nothing to be unsure of.
+        """
+        basis, prior = self.basis()
+        hidden = [np.zeros((len(self), 0), dtype=bool)]
+        told: list[bool] = []
+        for column in self.values.T:
+            given = np.isfinite(column)
+            columns, _ = bent(column, column)
+            # The last column of a value that is sometimes unknown says so, and is always known.
+            says = len(columns) - int(given.any() and not given.all())
+            hidden.append(np.repeat(~given[:, None], len(columns), axis=1))
+            told += [at < says for at in range(len(columns))]
+        places = np.flatnonzero(told)
+        unknown = np.hstack(hidden)[:, places]
+        if not unknown.any():
+            return basis, prior, Unknowns(len(basis), ())
+        basis[:-1, places], unknowns = fill(basis[:-1, places], unknown)
+        return basis, prior, unknowns.among(places, len(basis))
+
 
 def bent(column: Floats, seen: Floats) -> tuple[list[Floats], list[float]]:
     """Columns through which a linear predictor can follow a curve of one column.
@@ -143,6 +177,9 @@ def bent(column: Floats, seen: Floats) -> tuple[list[Floats], list[float]]:
     prior: list[float] = []
     if given.any() and np.ptp(seen[given]) > 1e-9 * max(1.0, np.abs(seen[given]).max()):
         mean, deviation = seen[given].mean(), seen[given].std()
+        if len(np.unique(seen[given])) < _FEW_VALUES:
+            # Labels as they are: on the scale of its deviation the rarest would be the freest.
+            deviation = np.ptp(seen[given])
         scaled = np.where(known, (column - mean) / deviation, 0.0)
         reference = (seen[given] - mean) / deviation
         columns.append(scaled)
@@ -164,8 +201,10 @@ class PromotionOutcomes:
 
     Attributes
     ----------
-    exposures, paid_exposures, clicks, orders : counts
-    gmv, gmv_low, gmv_high, refunded_gmv, commission, slot_fee : money
+    exposures, paid_exposures, clicks, orders : exact counts
+    gmv, refunded_gmv, commission, slot_fee : exact money
+    exposures_low, exposures_high, clicks_low, …, gmv_high : ends of ranges
+        What is known of a number that is not exact; see `ranged`.
     age_days : days between the promotion and the day the model is fitted for, never NaN
     exposure_basis : str
         ``"exposures"``, or ``"views"`` where they stand in because the market knows no displays.
@@ -176,6 +215,12 @@ class PromotionOutcomes:
     clicks: Floats
     orders: Floats
     gmv: Floats
+    exposures_low: Floats
+    exposures_high: Floats
+    clicks_low: Floats
+    clicks_high: Floats
+    orders_low: Floats
+    orders_high: Floats
     gmv_low: Floats
     gmv_high: Floats
     refunded_gmv: Floats
@@ -213,6 +258,19 @@ class PromotionOutcomes:
                     f"{name} has shape {columns[name].shape}, expected {age.shape} as age_days has"
                 )
         return cls(age_days=age, exposure_basis=exposure_basis, **columns)
+
+    def ranged(self, name: str) -> Ranged:
+        """Exposures, clicks, orders or GMV with whatever is known of them.
+
+        Examples
+        --------
+        >>> told = PromotionOutcomes.of([3.0, 8.0], orders=[2.0, np.nan],
+        ...                             orders_low=[np.nan, 100.0], orders_high=[np.nan, 300.0])
+        >>> told.ranged("orders").high.tolist()
+        [2.0, 300.0]
+        """
+        exact, low, high = (getattr(self, one) for one in (name, f"{name}_low", f"{name}_high"))
+        return Ranged.of(exact, low, high)
 
     def take(self, keep: npt.NDArray[Any]) -> PromotionOutcomes:
         """Those promotions that a mask or an index array picks."""

@@ -1,7 +1,16 @@
 """What one promotion of one pair will bring: the chain's formulas, number by number.
 
 These functions are what every prediction comes from, whether all columns of a list are asked for
-(`forecast_all`) or one number decides who comes onto it (`expected`).
+(`forecast_all`) or one number decides who comes onto it (`expected`)::
+
+    orders     = exposures × click rate × conversion                          (`orders_of`)
+    GMV        = orders × price                                               (`worth_of`)
+    before fee = GMV × (1 − refunds) × (1 − commission)                       (`before_fee`)
+    net        = before fee − slot fee
+    break-even = before fee, but never below 0: the highest slot fee that net still bears
+
+Means go through these lines, and so do the quantiles of what one promotion sells and of what of it
+is kept: low, median and high net are ``before fee − slot fee`` at the quantiles of sales kept.
 """
 
 from __future__ import annotations
@@ -11,11 +20,13 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from models.calibration import Cells, band_ends
+from models.assortment import Assortment
+from models.calibration import quantiles_around
 from models.compiled import compiled
-from models.conversion import Rate, rate_interval, rate_point
-from models.exposure import Amount, amount_interval, amount_point
-from models.loglinear import Folded, Places, deal_of, log_of, places, variance_of, within
+from models.conversion import rate_interval, rate_point
+from models.exposure import amount_interval, amount_point
+from models.known import Known, Steps, read
+from models.loglinear import Folded, deal_of, places, within
 from models.meetings import meeting
 from models.money import net_of, price_of
 from models.pairs import Floats
@@ -27,14 +38,23 @@ _Numbers = TypeVar("_Numbers", float, Floats)
 #: What makes the log of no orders finite, in orders.
 HALF_ORDER = 0.5
 _AT_ONCE = 64
+#: Columns of what is known of a merchant beside the tables.
+PAID, KEPT = 0, 1
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Predictions for ``n`` pairs; float64 arrays of shape (n,), NaN where there was no data.
 
-    Points are means. Intervals hold 80 %: that of ``p_conversion`` is for the true rate, those of
-    exposures and GMV for what one promotion will bring; ``low ≤ point ≤ high`` always.
+    Points are means. Intervals hold 80 %: that of ``p_conversion`` is for the true rate, the others
+    for what one promotion will bring. Their low end is the tenth percentile (p10) and their high
+    end the ninetieth; where more than a tenth brings nothing at all, the low end is 0 and all that
+    is missed, a fifth, lies above the high end. Medians (p50) are exceeded as often as not, which
+    means are not: a few promotions sell most. ``low ≤ p50 ≤ high`` and ``low ≤ point ≤ high``
+    always.
+
+    Break-even fees are the highest slot fees at which net is not below 0 in nine of ten promotions
+    (p10) and in every other one (p50); whatever the fee is, net is that much less.
     """
 
     p_conversion: Floats
@@ -47,69 +67,41 @@ class Predictions:
     expected_gmv: Floats
     expected_gmv_low: Floats
     expected_gmv_high: Floats
+    expected_orders_low: Floats
+    expected_orders_high: Floats
+    orders_p50: Floats
+    gmv_p50: Floats
     expected_net: Floats
+    expected_net_low: Floats
+    expected_net_high: Floats
+    net_p50: Floats
+    break_even_fee_p10: Floats
+    break_even_fee_p50: Floats
+    organic_exposures: Floats
+    paid_exposures: Floats
 
 
 #: Columns of the predictions by name, in order.
 COLUMNS = {field.name: column for column, field in enumerate(fields(Predictions))}
+#: Those that lists can be ordered by: `expected` tells one alone, `Chain.bound` the most it can be.
+POINTS = ("p_conversion", "exposures", "expected_orders", "expected_gmv", "expected_net")
 
 _CONVERSION, _CONVERSION_LOW, _CONVERSION_HIGH = 0, 1, 2
 _EXPOSURES, _EXPOSURES_LOW, _EXPOSURES_HIGH = 3, 4, 5
-_ORDERS, _GMV, _GMV_LOW, _GMV_HIGH, _NET = 6, 7, 8, 9, 10
+_ORDERS, _GMV, _GMV_LOW, _GMV_HIGH = 6, 7, 8, 9
+_ORDERS_LOW, _ORDERS_HIGH, _ORDERS_P50, _GMV_P50 = 10, 11, 12, 13
+_NET, _NET_LOW, _NET_HIGH, _NET_P50 = 14, 15, 16, 17
+_BREAK_EVEN_P10, _BREAK_EVEN_P50 = 18, 19
+_ORGANIC, _PAID = 20, 21
 
 
-class Steps(NamedTuple):
-    """The steps of a chain, in plain numbers.
+class Bands(NamedTuple):
+    """Bands around what is predicted, each as `models.calibration.Band.surprises`."""
 
-    Attributes
-    ----------
-    exposure, amount : Amount
-    conversion, click_rate : Rate
-    money : int
-        Column of the tables that holds a product's price, a merchant's price and a creator's
-        commission; the next holds what a product offers, a merchant's refunds and a creator's fee.
-    usual_commission : float
-    factor : float
-        What later promotions sold over what the steps' product known.
-    noise : float
-        Variance of the log of what one promotion sells, apart from counting chance and doubt.
-    cells : Cells
-        Of the band around expected orders.
-    whole : bool
-        Whether orders follow from exposures step by step.
-    in_orders : bool
-        Whether what is sold is told in orders rather than in money.
-    """
-
-    exposure: Amount
-    conversion: Rate
-    click_rate: Rate
-    amount: Amount
-    money: int
-    usual_commission: float
-    factor: float
-    noise: float
-    cells: Cells
-    whole: bool
-    in_orders: bool
-
-
-class Known(NamedTuple):
-    """All that is told of one pair: what each step's tables add up to, and its money."""
-
-    exposure: float
-    exposure_variance: float
-    conversion: float
-    conversion_variance: float
-    click_rate: float
-    click_rate_variance: float
-    amount: float
-    amount_variance: float
-    price: float
-    refunds: float
-    offered: float
-    asked: float
-    fee: float
+    shown: Floats
+    orders: Floats
+    gmv: Floats
+    kept: Floats
 
 
 class Forecast(NamedTuple):
@@ -118,14 +110,19 @@ class Forecast(NamedTuple):
     Attributes
     ----------
     folded : Folded
-    shown, sold : float64 arrays of shape (cells, 2)
-        Surprises at the ends of the bands around exposures, and around what is sold.
+    bands : Bands
+    merchants : float64 array of shape (n_merchants + 1, 2)
+        Part of a merchant's exposures that is paid for, and the variance of the log of what of
+        its sales is not sent back.
+    usual : Assortment
+        What a pair without a product in particular stands for.
     steps : Steps
     """
 
     folded: Folded
-    shown: Floats
-    sold: Floats
+    bands: Bands
+    merchants: Floats
+    usual: Assortment
     steps: Steps
 
 
@@ -134,28 +131,6 @@ def order_spread(orders: _Numbers, doubt: _Numbers) -> _Numbers:
     """Standard deviation of the log of orders: of their expectation, and of counting them."""
     spread: _Numbers = np.sqrt(doubt + 1.0 / (orders + HALF_ORDER))
     return spread
-
-
-@compiled
-def read(table: Floats, steps: Steps, at: Places) -> Known:
-    """Collect all that is told of one pair."""
-    shown, rate = steps.exposure.column, steps.conversion.column
-    clicks, sold, money = steps.click_rate.column, steps.amount.column, steps.money
-    return Known(
-        log_of(table, at, shown) if shown >= 0 else np.nan,
-        variance_of(table, at, shown) if shown >= 0 else np.nan,
-        log_of(table, at, rate) if rate >= 0 else np.nan,
-        variance_of(table, at, rate) if rate >= 0 else np.nan,
-        log_of(table, at, clicks) if clicks >= 0 else 0.0,
-        variance_of(table, at, clicks) if clicks >= 0 else 0.0,
-        log_of(table, at, sold) if sold >= 0 else np.nan,
-        variance_of(table, at, sold) if sold >= 0 else np.nan,
-        price_of(table[at.product, money], table[at.merchant, money]),
-        table[at.merchant, money + 1],
-        table[at.product, money + 1],
-        table[at.creator, money],
-        table[at.creator, money + 1],
-    )
 
 
 @compiled
@@ -184,19 +159,22 @@ def orders_of(known: Known, steps: Steps, exposures: float, rate: float) -> floa
 
 
 @compiled
-def sold_of(
-    known: Known, steps: Steps, sold: Floats, exposures: float, rate: float
+def units_of(
+    known: Known, steps: Steps, exposures: float, rate: float
 ) -> tuple[float, float, float]:
-    """Orders (or money, where only that is learnt), and the interval for one promotion's."""
+    """Orders (or money, where only that is learnt), and what their bands start from.
+
+    The log of the centre, and its variance.
+    """
     if steps.amount.column >= 0:
-        return amount_interval(steps.amount, sold, known.amount, known.amount_variance)
+        units = amount_point(steps.amount, known.amount, known.amount_variance)
+        return units, max(known.amount, 0.0), known.amount_variance + steps.amount.noise
     if not steps.whole:
         return np.nan, np.nan, np.nan
     orders = orders_of(known, steps, exposures, rate)
     doubt = steps.noise + known.exposure_variance + known.conversion_variance
     spread = order_spread(orders, doubt + known.click_rate_variance)
-    low, high = band_ends(sold, steps.cells, np.log(orders + HALF_ORDER), spread)
-    return orders, min(low, orders), max(high, orders)
+    return orders, np.log(orders + HALF_ORDER), spread * spread
 
 
 @compiled
@@ -206,10 +184,17 @@ def worth_of(known: Known, steps: Steps) -> float:
 
 
 @compiled
-def left_of(known: Known, steps: Steps, gmv: float) -> float:
-    """What is left of GMV for the merchant."""
+def before_fee(known: Known, steps: Steps, gmv: float) -> float:
+    """What is left of GMV for the merchant before the slot fee."""
     usual = steps.usual_commission
-    return net_of(gmv, known.refunds, known.offered, known.asked, usual, known.fee)
+    return net_of(gmv, known.refunds, known.offered, known.asked, usual, 0.0)
+
+
+@compiled
+def kept_within(known: Known, kept: float, sold: float) -> float:
+    """Quantile of what is kept, in units of what is expected to be: never more than is sold."""
+    left = 1.0 - known.refunds
+    return min(kept, sold / left) if left > 0.0 else kept
 
 
 @compiled
@@ -231,7 +216,7 @@ def expected(known: Known, steps: Steps, column: int) -> float:
     if column == _ORDERS:
         return sold if steps.in_orders else np.nan
     gmv = sold * worth_of(known, steps)
-    return gmv if column == _GMV else left_of(known, steps, gmv)
+    return gmv if column == _GMV else before_fee(known, steps, gmv) - known.fee
 
 
 @compiled
@@ -256,8 +241,10 @@ def forecast_all(
     found : float64 array of shape (columns, n)
         To be written.
     """
-    folded, shown, sold, steps = forecast
-    table, first, partner_starts, partners, promoted_starts, promoted = folded
+    folded, bands, merchants, usual, steps = forecast
+    table, first, partner_starts, partners, promoted_starts, promoted, tastes, wanted = folded
+    usual_starts, usual_products, shares = usual
+    shown, ordered, sold, kept = bands
     n = len(merchant)
     for start in range(0, n, _AT_ONCE):
         end = min(start + _AT_ONCE, n)
@@ -277,19 +264,50 @@ def forecast_all(
                 audience_fit[i],
                 category_fit[i],
             )
-            known = read(table, steps, at)
+            known = read(
+                table,
+                first,
+                promoted_starts,
+                promoted,
+                tastes,
+                wanted,
+                usual_starts,
+                usual_products,
+                shares,
+                steps,
+                at,
+            )
             rate, low, high = conversion_of(known, steps)
             found[_CONVERSION, i], found[_CONVERSION_LOW, i] = rate, low
             found[_CONVERSION_HIGH, i] = high
             exposures, low, high = exposures_of(known, steps, shown)
             found[_EXPOSURES, i], found[_EXPOSURES_LOW, i] = exposures, low
             found[_EXPOSURES_HIGH, i] = high
-            units, low, high = sold_of(known, steps, sold, exposures, rate)
-            found[_ORDERS, i] = units if steps.in_orders else np.nan
+            paid = exposures * merchants[merchant[i], PAID]
+            found[_ORGANIC, i], found[_PAID, i] = exposures - paid, paid
+            units, centre, variance = units_of(known, steps, exposures, rate)
+            if steps.in_orders:
+                around = quantiles_around(ordered, steps.orders, centre, variance, units)
+                found[_ORDERS_LOW, i], found[_ORDERS_P50, i], found[_ORDERS_HIGH, i] = around
+                found[_ORDERS, i] = units
+            else:
+                found[_ORDERS_LOW, i], found[_ORDERS_P50, i] = np.nan, np.nan
+                found[_ORDERS_HIGH, i], found[_ORDERS, i] = np.nan, np.nan
             worth = worth_of(known, steps)
             if len(price) and steps.in_orders:
                 worth = price_of(price[i], worth)
-            gmv = units * worth
-            found[_GMV, i], found[_GMV_LOW, i], found[_GMV_HIGH, i] = gmv, low * worth, high * worth
-            found[_NET, i] = left_of(known, steps, gmv)
+            variance += steps.scatter
+            low, middle, high = quantiles_around(sold, steps.gmv, centre, variance, units)
+            found[_GMV, i], found[_GMV_LOW, i] = units * worth, low * worth
+            found[_GMV_P50, i], found[_GMV_HIGH, i] = middle * worth, high * worth
+            variance += merchants[merchant[i], KEPT]
+            bottom, median, top = quantiles_around(kept, steps.kept, centre, variance, units)
+            bottom = before_fee(known, steps, kept_within(known, bottom, low) * worth)
+            median = before_fee(known, steps, kept_within(known, median, middle) * worth)
+            top = before_fee(known, steps, kept_within(known, top, high) * worth)
+            found[_BREAK_EVEN_P10, i] = np.maximum(bottom, 0.0)
+            found[_BREAK_EVEN_P50, i] = np.maximum(median, 0.0)
+            found[_NET, i] = before_fee(known, steps, units * worth) - known.fee
+            found[_NET_LOW, i], found[_NET_HIGH, i] = bottom - known.fee, top - known.fee
+            found[_NET_P50, i] = median - known.fee
     return n

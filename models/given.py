@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -43,14 +45,8 @@ def given_blocks(
         When the vectors of a space differ in length.
     """
     blocks = []
-    for space, rows in embeddings.groupby("space", sort=True):
-        vectors = _stacked(rows["vector"], str(space))
-        usable = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-        rows, vectors = rows.iloc[usable], _rooted(vectors[usable])
-        means = {
-            kind: _means(rows, vectors, kind, ids)
-            for kind, ids in (("merchant", merchants), ("creator", creators), ("product", products))
-        }
+    ids = {"merchant": merchants, "creator": creators, "product": products}
+    for space, means in given_vectors(embeddings, ids):
         known = [means[kind][0][means[kind][1]] for kind in means]
         overall = np.concatenate(known).mean(axis=0) if sum(map(len, known)) else 0.0
         centred = {kind: (_centred(*means[kind], overall), means[kind][1]) for kind in means}
@@ -64,6 +60,20 @@ def given_blocks(
             )
         )
     return blocks
+
+
+def given_vectors(
+    embeddings: pd.DataFrame, ids: Mapping[str, Vocabulary]
+) -> Iterator[tuple[str, dict[str, tuple[Floats, Mask]]]]:
+    """Mean vector of each entity, space by space, and which entities have one.
+
+    Vectors that are shares of a whole come by their square roots; see :func:`given_blocks`.
+    """
+    for space, rows in embeddings.groupby("space", sort=True):
+        vectors = _stacked(rows["vector"], str(space))
+        usable = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+        rows, vectors = rows.iloc[usable], _rooted(vectors[usable])
+        yield str(space), {kind: _means(rows, vectors, kind, of) for kind, of in ids.items()}
 
 
 def _stacked(vectors: pd.Series, space: str) -> Floats:

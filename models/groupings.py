@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.circumstances import Conditions
 from models.features import EntityFeatures, bent
 from models.loglinear import FIT_CELLS, LogLinear, fit_cells
 from models.meetings import Meetings
 from models.pairs import Floats, Pairs
-from models.shrinkage import Alone, Effects
+from models.shared_luck import Evidence, SharedLuck, Units
+from models.shrinkage import Alone, Effects, shrink_counts, shrink_levels
+from models.tastes import Tasted
+from models.unknowns import Unknowns
 
 _NEGLIGIBLE = 1e-6
 _LEVEL_PRIOR = 1.0  # variance of how far the average group is from the average promotion
@@ -32,58 +36,121 @@ class Grouping:
     prior : float64 array of shape (p,)
         Variances expected of the coefficients.
     effects : Effects
+    unknowns : Unknowns
+        What unknown features leave open of each group.
+    luck : SharedLuck or None
+        Of the sessions, where promotions share some.
     """
 
     rows: npt.NDArray[Any]
     basis: Floats
     prior: Floats
     effects: Effects
+    unknowns: Unknowns
+    luck: SharedLuck | None = None
+    units: Units | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.units = None if self.luck is None else self.luck.units(self.rows)
 
     @classmethod
     def of_entities(
-        cls, rows: npt.NDArray[Any], features: EntityFeatures, guess: float
+        cls,
+        rows: npt.NDArray[Any],
+        features: EntityFeatures,
+        guess: float,
+        luck: SharedLuck | None = None,
     ) -> Grouping:
         """Promotions grouped by entity; ``guess`` is the variance expected between entities."""
-        columns, variances = features.basis()
+        columns, variances, unknowns = features.completed
         # A level of its own: what the average group brings, whoever has the most promotions.
         basis = np.column_stack([np.ones(len(columns)), columns])
         prior = np.append(_LEVEL_PRIOR, variances)
-        return cls(rows, basis, prior, Effects.none(basis, guess))
+        behind = unknowns.among(np.arange(1, basis.shape[1]), len(basis))
+        return cls(rows, basis, prior, Effects.none(basis, guess), behind, luck)
 
     @classmethod
-    def of_fits(cls, fit: Floats) -> Grouping:
+    def of_fits(cls, fit: Floats, luck: SharedLuck | None = None) -> Grouping:
         """Promotions grouped by how well they fit: a curve alone, for cells have no luck."""
         centres = np.append((np.arange(FIT_CELLS) + 0.5) * (2 / FIT_CELLS) - 1.0, np.nan)
         columns, prior = bent(centres, fit)
         basis = np.column_stack(columns) if columns else np.empty((len(centres), 0))
-        return cls(fit_cells(fit), basis, np.array(prior), Effects.none(basis, 0.0))
+        none = Effects.none(basis, 0.0)
+        return cls(fit_cells(fit), basis, np.array(prior), none, Unknowns(len(basis), ()), luck)
 
     def sums(self, values: Floats) -> Floats:
         """Sums of the rows' values by group; nobody's stay 0, for nobody has no meetings."""
-        total: Floats = np.bincount(self.rows, values, len(self.basis)).astype(np.float64)
+        return self._summed(self.rows, values)
+
+    def precision(self, sure: Floats) -> Floats:
+        """Precision of each group's mean log, from that of the promotions' own.
+
+        Parameters
+        ----------
+        sure : float64 array of shape (promotions,)
+            Without the luck that a session shares.
+        """
+        units = self._evidence(sure, np.zeros(len(sure)))
+        return self._summed(units.group, units.sure)
+
+    def refit_counts(self, got: Floats, hoped: Floats) -> Floats:
+        """Fit to counts got where others were hoped for; gives what that adds to each row's log."""
+        before, doubt = self.effects, self._doubt()
+        units = self._evidence(hoped, got - hoped)
+        sure = self._summed(units.group, units.sure)
+        found = np.maximum(sure + self._summed(units.group, units.pull), 0.0)
+        alone = _NOT_ASKED
+        if before.guess > 0.0:
+            apart = units.sure * np.exp(-self._own())[units.group]
+            came = units.sure + units.pull
+            alone = Alone(
+                self._summed(units.group, (came - apart) ** 2),
+                self._summed(units.group, apart**2),
+            )
+        apart = sure * np.exp(-before.mean)
+        self.effects = shrink_counts(found, apart, alone, self.basis, self.prior, before, doubt)
+        change: Floats = (self.effects.mean - before.mean)[self.rows]
+        return change
+
+    def refit_levels(self, trust: Floats, residual: Floats, noise: float) -> Floats:
+        """Fit to what is left of logs, of that variance; gives what that adds to each row's log."""
+        before, doubt = self.effects, self._doubt()
+        precision = trust / noise
+        units = self._evidence(precision, precision * residual)
+        sure = self._summed(units.group, units.sure)
+        there = np.maximum(sure, 1e-12)
+        pull = self._summed(units.group, units.pull)
+        apart = np.where(sure > 0.0, pull / there + before.mean, 0.0)
+        alone = _NOT_ASKED
+        if before.guess > 0.0:
+            off = units.pull + units.sure * self._own()[units.group]
+            alone = Alone(
+                self._summed(units.group, off**2), self._summed(units.group, units.sure**2)
+            )
+        self.effects = shrink_levels(apart, sure, alone, self.basis, self.prior, before, doubt)
+        change: Floats = (self.effects.mean - before.mean)[self.rows]
+        return change
+
+    def _evidence(self, sure: Floats, pull: Floats) -> Evidence:
+        """What the promotions tell: one by one, or by sessions that share their luck."""
+        if self.luck is None or self.units is None:
+            return Evidence(self.rows, sure, pull)
+        return self.luck.evidence(self.units, sure, pull)
+
+    def _summed(self, group: npt.NDArray[Any], values: Floats) -> Floats:
+        total: Floats = np.bincount(group, values, len(self.basis)).astype(np.float64)
         if self.effects.guess > 0.0:
             total[-1] = 0.0
         return total
 
-    def own(self) -> Floats:
-        """What the round before added to each row beyond the features' part."""
-        line = self.basis @ self.effects.coefficients
-        extra: Floats = (self.effects.mean - line)[self.rows]
-        return extra
+    def _own(self) -> Floats:
+        """What the round before added to each group beyond the features' part."""
+        found: Floats = self.effects.mean - self.basis @ self.effects.coefficients
+        return found
 
-    def alone(self, got: Floats, hoped: Floats) -> Alone:
-        """Squares of single promotions' counts, for the variance between groups."""
-        if self.effects.guess == 0.0:
-            return _NOT_ASKED
-        apart = hoped * np.exp(-self.own())
-        return Alone(self.sums((got - apart) ** 2), self.sums(apart**2))
-
-    def alone_levels(self, residual: Floats, precision: Floats) -> Alone:
-        """Squares of single promotions' logs, for the variance between groups."""
-        if self.effects.guess == 0.0:
-            return _NOT_ASKED
-        apart = precision * (residual + self.own())
-        return Alone(self.sums(apart**2), self.sums(precision**2))
+    def _doubt(self) -> Floats:
+        """What unknown features add to the variance of each group's prior."""
+        return self.unknowns.doubt(self.effects.coefficients)
 
     def table(self, constant: tuple[float, float] = (0.0, 0.0)) -> Floats:
         """Mean and variance of each group's log, for a prediction to look up."""
@@ -92,7 +159,9 @@ class Grouping:
         if self.effects.guess > 0.0:
             # Of nobody not even the features are known.
             mean[-1] = line[-1]
-            spread[-1] = self.effects.variance + line[:-1].var() if len(line) > 1 else spread[-1]
+            if len(line) > 1:
+                open_ = line[:-1].var() + self.effects.doubt[:-1].mean()
+                spread[-1] = self.effects.variance + open_
         return np.column_stack([mean + constant[0], spread + constant[1]])
 
 
@@ -101,6 +170,7 @@ def groupings_of(
     meetings: Meetings,
     features: tuple[EntityFeatures, EntityFeatures, EntityFeatures],
     guess: float,
+    luck: SharedLuck | None = None,
 ) -> list[Grouping]:
     """All groupings of some promotions, in the order in which they are fitted.
 
@@ -113,13 +183,13 @@ def groupings_of(
     no_pairs = EntityFeatures((), np.empty((len(meetings.pairs.keys), 0)))
     no_deals = EntityFeatures((), np.empty((len(meetings.deals.keys), 0)))
     return [
-        Grouping.of_fits(pairs.audience_fit),
-        Grouping.of_fits(pairs.category_fit),
-        Grouping.of_entities(pairs.creator, creators, guess),
-        Grouping.of_entities(pairs.merchant, merchants, guess),
-        Grouping.of_entities(pairs.product, products, goods),
-        Grouping.of_entities(together, no_pairs, guess / 2),
-        Grouping.of_entities(deals, no_deals, goods),
+        Grouping.of_fits(pairs.audience_fit, luck),
+        Grouping.of_fits(pairs.category_fit, luck),
+        Grouping.of_entities(pairs.creator, creators, guess, luck),
+        Grouping.of_entities(pairs.merchant, merchants, guess, luck),
+        Grouping.of_entities(pairs.product, products, goods, luck),
+        Grouping.of_entities(together, no_pairs, guess / 2, luck),
+        Grouping.of_entities(deals, no_deals, goods, luck),
     ]
 
 
@@ -129,9 +199,17 @@ def folded(
     precision: Floats,
     constant: tuple[float, float],
     noise: float,
+    tasted: Tasted,
+    conditions: Conditions,
 ) -> LogLinear:
-    """Fold what was learnt into tables; ``precision`` is each promotion's, of its own log."""
+    """Fold what was learnt into tables; ``precision`` is each promotion's, of its own log.
+
+    Creators' tables get what their usual mix of kinds adds; how far circumstances of single
+    promotions lie from it becomes part of the noise.
+    """
     audience, category, creator, merchant, product, pair, deal = groupings
+    usual, open_ = conditions.usual(creator.rows, len(creator.basis))
+    noise += float(np.average((conditions.added - usual[creator.rows]) ** 2, weights=precision))
     pair_table, deal_table = pair.table(constant), deal.table()
     change = _agreed(pair, [creator, merchant], precision)
     pair_table[:, 1] += change
@@ -139,7 +217,7 @@ def folded(
     settled = _agreed(deal, [creator, merchant, product, pair], precision)
     deal_table[:-1, 1] += np.minimum(settled - told, 0.0)[:-1]
     tables = (
-        creator.table(),
+        creator.table() + np.column_stack([usual, open_]),
         merchant.table(),
         product.table(),
         pair_table,
@@ -147,7 +225,7 @@ def folded(
         audience.table(),
         category.table(),
     )
-    return LogLinear(tables, meetings, noise)
+    return LogLinear(tables, meetings, noise, tasted)
 
 
 def _examples(joint: Grouping) -> npt.NDArray[np.int64]:
@@ -164,13 +242,13 @@ def _agreed(joint: Grouping, parts: list[Grouping], precision: Floats) -> Floats
     is not, so variances must not simply add up. Taking a pair's own promotions out of each part
     leaves what others tell of the sum; its own promotions are then put back, once.
     """
-    own = joint.sums(precision)
+    own = joint.precision(precision)
     one = _examples(joint)
     others, summed = np.zeros(len(own)), np.zeros(len(own))
     for part in (*parts, joint):
         rows = np.arange(len(own)) if part is joint else part.rows[one]
         spread = part.effects.spread[rows]
-        others += 1.0 / np.maximum(1.0 / spread - own, 1.0 / part.effects.variance)
+        others += 1.0 / np.maximum(1.0 / spread - own, 1.0 / part.effects.prior_variance[rows])
         summed += spread
     change = np.minimum(1.0 / (1.0 / others + own) - summed, 0.0)
     return np.where(own > 0.0, change, 0.0)

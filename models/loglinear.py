@@ -1,15 +1,16 @@
 """A log-linear model of promotions, folded into tables.
 
-creator × merchant × product × pair × deal × curves of the fits: what is learnt of each adds to the
-log, so a prediction is seven look-ups and a sum, whatever went into the fit
-(`models.backfitting`), and each grouping's part of a prediction is exact.
+creator × merchant × product × pair × deal × curves of the fits × the creator's taste for what is
+promoted: what is learnt of each adds to the log, so a prediction is seven look-ups, a short inner
+product and a sum, whatever went into the fit (`models.backfitting`), and each part of a prediction
+is exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +19,13 @@ import numpy.typing as npt
 from models.compiled import compiled, settled
 from models.meetings import Meetings, Starts, meeting
 from models.pairs import Floats, Pairs, State
+from models.tastes import Tasted, Vectors
 from models.vocabulary import Rows
 
 #: Cells that a fit in [-1, 1] is read with; one more stands for "unknown".
 FIT_CELLS = 512
-_LEAST_VARIANCE = 1e-9
+#: Least variance of a log.
+LEAST_VARIANCE = 1e-9
 _LINE = 8  # numbers in a line of the processor's cache
 GROUPINGS = ("creator", "merchant", "product", "pair", "deal", "audience_fit", "category_fit")
 
@@ -39,7 +42,11 @@ class First(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Rows of one pair where all tables lie one after the other."""
+    """Rows of one pair where all tables lie one after the other.
+
+    ``wanted`` is the row of what is promoted among the portraits: the product's, or the merchant's
+    without a product in particular.
+    """
 
     creator: int
     merchant: int
@@ -48,6 +55,7 @@ class Places(NamedTuple):
     deal: int
     audience_fit: int
     category_fit: int
+    wanted: int
 
 
 class Folded(NamedTuple):
@@ -65,6 +73,8 @@ class Folded(NamedTuple):
     partner_starts, partners, promoted_starts, promoted
         Creators that each merchant has met, and products that each creator has, as in
         `models.meetings.Partners`.
+    tastes, wanted : float32 arrays
+        As in `models.tastes.Tasted`, the tastes of all models side by side.
     """
 
     table: Floats
@@ -73,10 +83,12 @@ class Folded(NamedTuple):
     partners: Rows
     promoted_starts: Starts
     promoted: Rows
+    tastes: Vectors
+    wanted: Vectors
 
     @classmethod
-    def of(cls, groupings: Sequence[Floats], meetings: Meetings) -> Folded:
-        """Fold what is told of each grouping, in the order of `GROUPINGS`."""
+    def of(cls, groupings: Sequence[Floats], meetings: Meetings, tasted: Tasted) -> Folded:
+        """Fold what is told of each grouping, in the order of `GROUPINGS`, and of tastes."""
         ends = np.cumsum([len(one) for one in groupings])
         shape = (int(ends[-1]), groupings[0].shape[1])
         # A row of eight numbers then lies in one line of the processor's cache.
@@ -85,13 +97,14 @@ class Folded(NamedTuple):
         table = room[shift : shift + shape[0] * shape[1]].reshape(shape)
         for end, one in zip(ends.tolist(), groupings, strict=True):
             table[end - len(one) : end] = one
-        return cls.on(table, ends[:-1].tolist(), meetings)
+        return cls.on(table, ends[:-1].tolist(), meetings, tasted)
 
     @classmethod
-    def on(cls, table: Floats, first: Sequence[int], meetings: Meetings) -> Folded:
+    def on(cls, table: Floats, first: Sequence[int], meetings: Meetings, tasted: Tasted) -> Folded:
         """Read tables that lie one after the other already, such as those of a bundle."""
         met = (*meetings.pairs.partners, *meetings.deals.partners)
-        return cls(settled(table, np.float64), First(*first), *met)
+        tastes, wanted = (settled(one, np.float32) for one in tasted)
+        return cls(settled(table, np.float64), First(*first), *met, tastes, wanted)
 
 
 @compiled
@@ -124,6 +137,7 @@ def places(
     category_fit: float,
 ) -> Places:
     """Rows of a pair in all tables, from its rows in the vocabularies and its meetings."""
+    merchants, products = first.product - first.merchant, first.pair - first.product
     return Places(
         creator,
         first.merchant + merchant,
@@ -132,6 +146,7 @@ def places(
         first.deal + deal,
         first.audience_fit + fit_cell(audience_fit),
         first.category_fit + fit_cell(category_fit),
+        merchant if product == products - 1 else merchants + product,
     )
 
 
@@ -147,11 +162,27 @@ def log_of(table: Floats, at: Places, column: int) -> float:
     return total
 
 
+@partial(compiled, reordered=True)
+def taste_of(tastes: Vectors, creator: int, start: int, wanted: Vectors, row: int) -> float:
+    """What a creator's taste, from a column on, makes of one portrait: it adds to the log."""
+    total = 0.0
+    for i in range(wanted.shape[1] - 1):
+        total += np.float64(tastes[creator, start + i]) * np.float64(wanted[row, i])
+    return total
+
+
 @compiled
-def variance_of(table: Floats, at: Places, column: int) -> float:
-    """Variance of that log, from the next column."""
+def told_of(
+    table: Floats, tastes: Vectors, wanted: Vectors, at: Places, column: int
+) -> tuple[float, float]:
+    """Log that a model expects of a pair, from its column of all tables on; and its variance."""
+    width = wanted.shape[1]
+    start = column // 2 * width
+    log = log_of(table, at, column) + taste_of(tastes, at.creator, start, wanted, at.wanted)
+    unsure = np.float64(tastes[at.creator, start + width - 1])
+    unsure *= np.float64(wanted[at.wanted, width - 1])
     # A product asked for with another merchant than its own is settled by no history.
-    return max(log_of(table, at, column + 1), _LEAST_VARIANCE)
+    return log, max(log_of(table, at, column + 1) + unsure, LEAST_VARIANCE)
 
 
 @compiled
@@ -179,7 +210,7 @@ def _predict(
     log: Floats,
     variance: Floats,
 ) -> int:
-    table, first, partner_starts, partners, promoted_starts, promoted = folded
+    table, first, partner_starts, partners, promoted_starts, promoted, tastes, wanted = folded
     for i in range(len(log)):
         if not within(first, merchant[i], creator[i], product[i]):
             return i
@@ -193,7 +224,7 @@ def _predict(
             audience_fit[i],
             category_fit[i],
         )
-        log[i], variance[i] = log_of(table, at, 0), variance_of(table, at, 0)
+        log[i], variance[i] = told_of(table, tastes, wanted, at, 0)
     return len(log)
 
 
@@ -216,15 +247,17 @@ class LogLinear:
     meetings : Meetings
     noise : float
         Variance of one promotion's log around its expectation, apart from counting chance.
+    tasted : Tasted
     """
 
     tables: tuple[Floats, ...]
     meetings: Meetings
     noise: float
+    tasted: Tasted
 
     @cached_property
     def _folded(self) -> Folded:
-        return Folded.of(self.tables, self.meetings)
+        return Folded.of(self.tables, self.meetings, self.tasted)
 
     def predict(self, pairs: Pairs) -> tuple[Floats, Floats]:
         """Log and its variance for each pair; float64 arrays of shape (n,).
@@ -247,13 +280,16 @@ class LogLinear:
         return {
             "tables": dict(zip(GROUPINGS, self.tables, strict=True)),
             "noise": self.noise,
+            "tastes": self.tasted.tastes,
+            "wanted": self.tasted.wanted,
         }
 
     @classmethod
     def from_state(cls, state: State, meetings: Meetings) -> LogLinear:
         """Model from what `state` gave, on the meetings it was fitted with."""
         tables = tuple(np.asarray(state["tables"][name]) for name in GROUPINGS)
-        return cls(tables, meetings, float(state["noise"]))
+        tasted = Tasted(state["tastes"], state["wanted"])
+        return cls(tables, meetings, float(state["noise"]), tasted)
 
 
 def check_rows(first: First, pairs: Pairs, done: int) -> None:

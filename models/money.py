@@ -8,16 +8,15 @@ from typing import Any, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from models.censoring import normal_within
 from models.compiled import compiled
 from models.features import EntityFeatures, PromotionOutcomes, Terms
 from models.pairs import Floats, Pairs, State
+from models.refunds import refund_rates
+from models.returns import kept_doubts
 
 #: Promotions worth of belief that a merchant's items cost what its neighbours' do.
 _PRICE_WORTH = 2.0
-#: Orders worth of belief that a merchant's goods come back as often as everybody's.
-_REFUND_WORTH = 30.0
-#: Age from which a promotion's refunds are taken as settled, in days.
-_SETTLED = 30.0
 _GUESSED_SCATTER = 0.25  # variance of the log of what one order is worth, where none was seen
 #: Fees paid that are worth as much as the fee asked.
 _FEE_WORTH = 3.0
@@ -34,7 +33,7 @@ class Money:
     ==========  ==============================================================================
     price       the product's price × what buyers pay of listed prices; without a product or
                 its price the merchant's typical order, shrunk towards the market's
-    refund      refunded / GMV of settled promotions, the merchant's shrunk to the market's
+    refund      refunded / GMV in the end, the merchant's shrunk to the market's
     commission  the higher of what the product offers and the creator asks, on what is not sent
                 back; where neither is known, what promotions paid
     slot fee    what the creator was paid, shrunk towards what it asks × what the market pays of
@@ -45,7 +44,8 @@ class Money:
     Attributes
     ----------
     product_price, product_commission : float64 arrays of shape (n_products + 1,)
-    merchant_price, refund_rate : float64 arrays of shape (n_merchants + 1,)
+    merchant_price, refund_rate, kept_doubt : float64 arrays of shape (n_merchants + 1,)
+        The last is how unsure the rest is: the variance of the log of the share that is kept.
     creator_commission, slot_fee : float64 arrays of shape (n_creators + 1,)
     usual_commission : float
     scatter : float
@@ -55,6 +55,7 @@ class Money:
     product_price: Floats
     merchant_price: Floats
     refund_rate: Floats
+    kept_doubt: Floats
     product_commission: Floats
     creator_commission: Floats
     slot_fee: Floats
@@ -82,10 +83,12 @@ class Money:
             usual = _ratio(outcomes.commission, outcomes.gmv)
         if np.isnan(usual):
             usual = _mean(offered) if np.isfinite(offered).any() else _mean(asked)
+        refunds = refund_rates(pairs, outcomes, EntityFeatures.of(n_merchants))
         return cls(
             product_price,
             merchant_price,
-            _refund_rates(pairs, outcomes, n_merchants),
+            refunds,
+            kept_doubts(pairs, outcomes, refunds),
             offered,
             asked,
             _slot_fees(pairs, outcomes, terms, creators),
@@ -151,17 +154,28 @@ def _prices_of(own: Floats, usual: Floats, found: Floats) -> None:
         found[i] = price_of(own[i], usual[i])
 
 
-def sold_for(outcomes: PromotionOutcomes, expected: Floats) -> Floats:
-    """GMV of each promotion; where only its range is known, the expected one kept within it.
+def sold_for(
+    outcomes: PromotionOutcomes, expected: Floats, scatter: float = _GUESSED_SCATTER
+) -> Floats:
+    """GMV of each promotion; where only its range is known, the typical amount within it.
 
-    Without an expectation the range's geometric middle; a range from 0 counts by half its top.
+    Without an expectation that is the range's middle (`Ranged.middle`).
+
+    Parameters
+    ----------
+    outcomes : PromotionOutcomes of n promotions
+    expected : float64 array of shape (n,)
+        What was to be expected of the GMV, NaN where nothing was.
+    scatter : float
+        Variance of its log around that.
     """
-    low, high = outcomes.gmv_low, outcomes.gmv_high
-    ranged = np.isfinite(low) & np.isfinite(high)
-    middle = np.where(low > 0.0, np.sqrt(np.maximum(low, 0.0) * high), high / 2.0)
-    guess = np.where(np.isfinite(expected), expected, middle)
-    within = np.clip(guess, np.where(ranged, low, -np.inf), np.where(ranged, high, np.inf))
-    return np.where(np.isfinite(outcomes.gmv), outcomes.gmv, np.where(ranged, within, np.nan))
+    gmv = outcomes.ranged("gmv")
+    open_ = np.flatnonzero(gmv.known & ~gmv.exact & (expected > 0.0))
+    found = np.where(gmv.exact, gmv.low, gmv.middle)
+    with np.errstate(divide="ignore"):
+        ends = gmv.take(open_).rising(np.log)
+        found[open_] = np.exp(normal_within(np.log(expected[open_]), scatter, ends)[0])
+    return found
 
 
 def _prices(
@@ -206,24 +220,6 @@ def _ratio(part: Floats, whole: Floats) -> float:
 def _mean(column: Floats) -> float:
     known = column[np.isfinite(column)]
     return float(known.mean()) if len(known) else float("nan")
-
-
-def _refund_rates(pairs: Pairs, outcomes: PromotionOutcomes, n_merchants: int) -> Floats:
-    settled = outcomes.age_days >= _SETTLED
-    known = np.isfinite(outcomes.refunded_gmv) & np.isfinite(outcomes.gmv) & (outcomes.gmv > 0.0)
-    # A young market has only unsettled refunds; too low is still nearer than unknown.
-    use = known & settled if (known & settled).any() else known
-    gmv, back, merchant = outcomes.gmv[use], outcomes.refunded_gmv[use], pairs.merchant[use]
-    if not len(gmv):
-        return np.full(n_merchants + 1, np.nan)
-    orders = outcomes.orders[use]
-    one = gmv.sum() / max(np.nansum(orders), float(len(gmv)))
-    belief = _REFUND_WORTH * one
-    market = back.sum() / gmv.sum()
-    back_by = np.bincount(merchant, back, n_merchants + 1)
-    gmv_by = np.bincount(merchant, gmv, n_merchants + 1)
-    rates: Floats = np.clip((back_by + belief * market) / (gmv_by + belief), 0.0, 1.0)
-    return rates
 
 
 def _slot_fees(

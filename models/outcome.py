@@ -8,23 +8,29 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from models.calibration import Band, later_part
+from models.arrival import Arrival
+from models.assortment import Assortment
+from models.calibration import half_life_weights, later_part
 from models.chain import Chain
+from models.circumstances import Circumstances
 from models.conversion import ConversionModel
 from models.exposure import ExposureModel
 from models.features import EntityFeatures, PromotionOutcomes, Terms
-from models.forecast import HALF_ORDER, Predictions, order_spread
+from models.forecast import Predictions
 from models.meetings import Meetings
-from models.money import Money, sold_for
+from models.money import Money
+from models.paid import paid_parts
 from models.pairs import Floats, Pairs, State
+from models.ranged import Ranged
+from models.sales import orders_told, shown_told
+from models.tested import tested, untested
 
 __all__ = ["OutcomeModel", "Predictions"]
 
 #: Clicks are the basis of conversion once this share of promotions with orders knows them.
 _CLICKS_KNOWN = 0.05
-#: Later promotions count for the band of orders when this share of their orders has arrived.
-_ARRIVED = 0.9
-_BELIEF = 10.0  # orders worth of belief that the steps multiply as they are
+#: Age in days at which a promotion counts half towards what a merchant usually promotes.
+USUAL_HALF_LIFE = 120.0
 
 
 class OutcomeModel:
@@ -68,6 +74,7 @@ class OutcomeModel:
         merchants: EntityFeatures,
         products: EntityFeatures,
         terms: Terms | None = None,
+        circumstances: Circumstances | None = None,
     ) -> Self:
         """Learn every step the promotions tell of.
 
@@ -79,6 +86,8 @@ class OutcomeModel:
             Without features they still say how many entities there are.
         terms : Terms, optional
             Prices, commissions and fees as offered.
+        circumstances : Circumstances, optional
+            Under which the promotions took place.
 
         Raises
         ------
@@ -100,38 +109,55 @@ class OutcomeModel:
             "products": products,
             "meetings": meetings,
             "later": later,
+            "circumstances": circumstances,
         }
-        shown, clicks, orders = outcomes.exposures, outcomes.clicks, outcomes.orders
         money = Money.learn(pairs, outcomes, terms, creators, len(merchants))
+        orders = orders_told(outcomes, money.price(pairs), money.scatter)
         chain = Chain(
             exposure=None,
             conversion=None,
             click_rate=None,
             amount=None,
             amount_of=None,
-            basis=_basis(outcomes),
+            basis=_basis(outcomes, orders),
             money=money,
             meetings=meetings,
             factor=1.0,
-            band=Band.untested(HALF_ORDER),
+            bands=untested(),
+            paid=paid_parts(pairs, outcomes, len(merchants)),
+            usual=Assortment.learn(
+                pairs,
+                half_life_weights(outcomes.age_days, USUAL_HALF_LIFE),
+                terms.product_merchant,
+                len(merchants),
+            ),
         )
-        if np.isfinite(shown).any():
-            chain = replace(chain, exposure=ExposureModel().fit(pairs, shown, **shared))
+        shown, clicks = outcomes.ranged("exposures"), outcomes.ranged("clicks")
+        seen, unsure = shown.values(), np.zeros(len(pairs))
+        if shown.known.any():
+            exposure = ExposureModel().fit(pairs, shown, **shared)
+            chain = replace(chain, exposure=exposure)
+            seen, unsure = exposure.within(pairs, shown)
+        trials, doubt = seen, unsure
+        if chain.basis == "clicks" and (clicks.known & (seen > 0.0)).any():
+            rate = ConversionModel().fit(pairs, seen, clicks, doubt=unsure, **shared)
+            trials, doubt = rate.within(pairs, seen, unsure, clicks)
+            exposure = _shown_and_clicked(exposure, rate, pairs, outcomes, shared)
+            chain = replace(chain, click_rate=rate, exposure=exposure)
+        elif chain.basis == "clicks":
+            trials, doubt = ExposureModel().fit(pairs, clicks, **shared).within(pairs, clicks)
         if chain.basis is not None:
-            trials = clicks if chain.basis == "clicks" else shown
-            fitted = ConversionModel().fit(pairs, trials, orders, **shared)
+            fitted = ConversionModel().fit(pairs, trials, orders, doubt=doubt, **shared)
             chain = replace(chain, conversion=fitted)
-        if chain.basis == "clicks" and (np.isfinite(clicks) & (shown > 0.0)).any():
-            chain = replace(chain, click_rate=ConversionModel().fit(pairs, shown, clicks, **shared))
-        gmv = sold_for(outcomes, orders * money.price(pairs))
         if not chain.whole():
-            for name, amount in (("orders", orders), ("gmv", gmv)):
-                if np.isfinite(amount).any():
-                    direct = ExposureModel().fit(pairs, amount, **shared)
+            for name, amount in (("orders", orders), ("gmv", outcomes.ranged("gmv"))):
+                if amount.known.any():
+                    whole = _in_the_end(amount, seen, outcomes.age_days, chain.conversion)
+                    direct = ExposureModel().fit(pairs, whole, **shared)
                     chain = replace(chain, amount=direct, amount_of=name)
                     break
         elif later.any():
-            chain = _calibrated(chain, pairs.take(later), outcomes.take(later), gmv[later])
+            chain = tested(chain, pairs.take(later), outcomes.take(later))
         self._adopt(chain)
         return self
 
@@ -160,37 +186,42 @@ class OutcomeModel:
         return one
 
 
-def _basis(outcomes: PromotionOutcomes) -> str | None:
+def _basis(outcomes: PromotionOutcomes, orders: Ranged) -> str | None:
     """What conversion can be counted on."""
-    ordered = np.isfinite(outcomes.orders)
-    by_click = int((ordered & (outcomes.clicks > 0.0)).sum())
-    by_shown = int((ordered & (outcomes.exposures > 0.0)).sum())
+    clicks, shown = outcomes.ranged("clicks"), outcomes.ranged("exposures")
+    by_click = int((orders.known & (clicks.high > 0.0)).sum())
+    by_shown = int((orders.known & (shown.high > 0.0)).sum())
     if by_click and by_click >= _CLICKS_KNOWN * by_shown:
         return "clicks"
     return outcomes.exposure_basis if by_shown else None
 
 
-def _calibrated(chain: Chain, pairs: Pairs, outcomes: PromotionOutcomes, gmv: Floats) -> Chain:
-    """Learn on later promotions how the steps' product errs, from fits to earlier ones."""
-    tests = [step.tested_ for step in chain.steps().values()]
-    known = [test for test in tests if test is not None]
-    exposure, conversion = chain.exposure, chain.conversion
-    if exposure is None or conversion is None or len(known) < len(tests):
-        return chain
-    (first, doubt), *others = (test.predict(pairs) for test in known)
-    centre = exposure.interval(first, doubt).point
-    for log, variance in others:
-        centre = centre * np.exp(log)
-        doubt = doubt + variance
-    doubt = doubt + sum(test.noise for test in known) + chain.money.scatter
-    # Money in units of the expected price is what the band is for; its scatter is then inside.
-    price = chain.money.price(pairs)
-    sold = np.where(np.isfinite(gmv) & (price > 0.0), gmv / price, outcomes.orders)
-    arrived = conversion.arrival_.share(outcomes.age_days) >= _ARRIVED
-    use = arrived & np.isfinite(sold) & np.isfinite(centre)
-    centre, sold, doubt = centre[use], sold[use], doubt[use]
-    trust = 1.0 / (1.0 + centre)
-    factor = float(((trust * sold).sum() + _BELIEF) / ((trust * centre).sum() + _BELIEF))
-    centre = centre * factor
-    band = Band.learn(centre, order_spread(centre, doubt), sold, HALF_ORDER)
-    return replace(chain, factor=factor, band=band)
+def _shown_and_clicked(
+    exposure: ExposureModel,
+    rate: ConversionModel,
+    pairs: Pairs,
+    outcomes: PromotionOutcomes,
+    shared: dict[str, Any],
+) -> ExposureModel:
+    """Exposures fitted again where clicks tell of some that are not known exactly."""
+    open_ = ~outcomes.ranged("exposures").exact & outcomes.ranged("clicks").known
+    if not open_.any():
+        return exposure
+    log, variance = rate.model_.predict(pairs)
+    told = shown_told(outcomes, np.exp(log), variance + rate.model_.noise)
+    return ExposureModel().fit(pairs, told, **shared)
+
+
+def _in_the_end(
+    amount: Ranged, seen: Floats, age_days: Floats, conversion: ConversionModel | None
+) -> Ranged:
+    """What orders or money come to once all has arrived."""
+    if conversion is not None:
+        arrival = conversion.arrival_
+    else:
+        trials = seen if np.isfinite(seen).any() else np.ones(len(seen))
+        told = amount.exact & (trials > 0.0)
+        logs = np.log1p(amount.low[told]) - np.log1p(trials[told])
+        arrival = Arrival.learn_logs(age_days[told], logs)
+    share = arrival.share(age_days)
+    return amount.rising(lambda end: end / share)

@@ -66,7 +66,7 @@ class ShareSpace:
 
         sums, told = {}, {}
         for kind, table in tables.items():
-            roots = np.sqrt(space._completed(table.point))
+            roots = np.sqrt(space.completed(table.point))
             sums[kind] = np.nansum(roots, axis=0, dtype=np.float64)
             told[kind] = (~np.isnan(roots)).sum(axis=0).astype(np.float64)
         weight = sum((CREATOR_KINDS[kind] * told[kind] for kind in tables), zeros)
@@ -93,7 +93,7 @@ class ShareSpace:
         vectors = np.zeros((n, len(self.segments)))
         weights = np.zeros_like(vectors)
         for kind, table in tables.items():
-            offset = np.sqrt(self._completed(table.point)) - self.centres[kind]
+            offset = np.sqrt(self.completed(table.point)) - self.centres[kind]
             told = ~np.isnan(offset)
             for columns in dimension_slices(self.segments).values():
                 width = (table.high - table.low)[:, columns]
@@ -113,6 +113,19 @@ class ShareSpace:
         ValueError
             For an empty target, a name that is not one of the segments, or a share outside [0, 1].
         """
+        points = self.read(target)
+        table = {"target": ShareTable(points, points)}
+        vectors = unit_rows(*self.vectors(table, MERCHANT_KINDS, 1))
+        return np.asarray(vectors[0])
+
+    def read(self, target: Mapping[str, Mapping[str, float]]) -> Vectors:
+        """Shares of one target audience; float32 of shape (1, s), NaN where it says nothing.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`embed`.
+        """
         points = np.full((1, len(self.segments)), np.nan, dtype=np.float32)
         for dimension, parts in target.items():
             for segment, share in parts.items():
@@ -121,9 +134,7 @@ class ShareSpace:
             raise ValueError(
                 "the target names no segment; give shares like {'age': {'18-23': 0.6}}"
             )
-        table = {"target": ShareTable(points, points)}
-        vectors = unit_rows(*self.vectors(table, MERCHANT_KINDS, 1))
-        return np.asarray(vectors[0])
+        return points
 
     def state(self) -> State:
         """All of it, as arrays of numbers and strings."""
@@ -152,8 +163,14 @@ class ShareSpace:
             )
         return self.segments.index((dimension, segment))
 
-    def _completed(self, points: Vectors) -> Floats:
-        """Give untold segments of a told dimension their usual part of what the others leave."""
+    def completed(self, points: Vectors) -> Floats:
+        """Give untold segments of a told dimension their usual part of what the others leave.
+
+        Parameters
+        ----------
+        points : float32 array of shape (n, s)
+            Shares; NaN unknown. A dimension of which nothing is told stays unknown.
+        """
         full = points.astype(np.float64)
         for columns in dimension_slices(self.segments).values():
             part, usual = full[:, columns], self.usual[columns]

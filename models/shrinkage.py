@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from models.pairs import Floats
 
@@ -46,6 +47,8 @@ class Effects:
         Effective number of parameters spent.
     guess : float
         Prior variance believed in before anything was seen; 0 when the features alone speak.
+    doubt : float64 array of shape (n,)
+        What unknown features of each group may add to its prior variance.
     """
 
     mean: Floats
@@ -54,12 +57,18 @@ class Effects:
     coefficients: Floats
     freedom: float
     guess: float
+    doubt: Floats
+
+    @property
+    def prior_variance(self) -> Floats:
+        """Variance of each group's log effect before its promotions were seen."""
+        return self.variance + self.doubt
 
     @classmethod
     def none(cls, basis: Floats, guess: float) -> Effects:
         """Effects before anything was seen."""
         n, p = basis.shape
-        return cls(np.zeros(n), np.full(n, guess), guess, np.zeros(p), 0.0, guess)
+        return cls(np.zeros(n), np.full(n, guess), guess, np.zeros(p), 0.0, guess, np.zeros(n))
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,13 @@ class Alone:
 
 
 def shrink_counts(
-    got: Floats, expected: Floats, alone: Alone, basis: Floats, prior: Floats, before: Effects
+    got: Floats,
+    expected: Floats,
+    alone: Alone,
+    basis: Floats,
+    prior: Floats,
+    before: Effects,
+    doubt: Floats | None = None,
 ) -> Effects:
     """Gamma-Poisson shrinkage of groups that got some counts where others were expected.
 
@@ -97,6 +112,8 @@ def shrink_counts(
         Variances of the coefficients.
     before : Effects
         The round before; a guess of 0 means that the features alone speak.
+    doubt : float64 array of shape (n,), optional
+        What a group's unknown features may add to its prior variance; nothing when not given.
 
     Examples
     --------
@@ -113,33 +130,41 @@ def shrink_counts(
     line = basis @ before.coefficients
     level = expected * np.exp(line)
     variance = before.variance
+    doubt = np.zeros_like(line) if doubt is None else doubt
     if before.guess > 0.0:
-        chance = level * (1.0 + variance * level)
-        variance = _by_moments(
-            np.minimum((got - level) ** 2, _OUTLIER * chance) - alone.deviations,
-            level**2 - alone.weights,
-            chance,
-            before.guess,
-        )
+        chance = level * (1.0 + (variance + doubt) * level)
+        scale = level**2 - alone.weights
+        variance = _between(got - level, alone, scale, chance, doubt, before)
+        if not _tells(scale, chance).any():
+            # Single promotions cannot tell the groups' differences from their own; both together
+            # are no larger than what counting chance leaves over.
+            excess = np.minimum((got - level) ** 2, _OUTLIER * np.maximum(chance, 1.0)) - level
+            variance = min(variance, by_moments(excess, level**2, chance, before.guess))
     coefficients = before.coefficients
     if len(prior):
-        damped = 1.0 / (1.0 + variance * level)
+        damped = 1.0 / (1.0 + (variance + doubt) * level)
         change = _newton(basis, level * damped, (got - level) * damped, prior, coefficients)
         coefficients = coefficients + change
         line = basis @ coefficients
         level = expected * np.exp(line)
     if before.guess == 0.0:
-        return Effects(line, np.zeros_like(line), 0.0, coefficients, float(len(prior)), 0.0)
-    strength = 1.0 / variance
+        return _features_alone(line, coefficients)
+    strength = 1.0 / (variance + doubt)
     mean = line + np.log((strength + got) / (strength + level))
     freedom = float((level / (strength + level)).sum()) + len(prior)
     # The log of a gamma variable of shape k varies by about 1 / (k - ½) where k is not tiny.
     spread = np.log1p(1.0 / np.maximum(strength + got - 0.5, 0.5 * strength))
-    return Effects(mean, spread, variance, coefficients, freedom, before.guess)
+    return Effects(mean, spread, variance, coefficients, freedom, before.guess, doubt)
 
 
 def shrink_levels(
-    residual: Floats, precision: Floats, alone: Alone, basis: Floats, prior: Floats, before: Effects
+    residual: Floats,
+    precision: Floats,
+    alone: Alone,
+    basis: Floats,
+    prior: Floats,
+    before: Effects,
+    doubt: Floats | None = None,
 ) -> Effects:
     """Normal shrinkage of groups whose log residuals average ``residual``.
 
@@ -148,32 +173,48 @@ def shrink_levels(
     residual, precision : float64 arrays of shape (n,)
         Mean residual without this grouping's effect and its precision, both 0 without evidence.
         The precision is the sum of the weights over the variance of one promotion.
-    alone, basis, prior, before
+    alone, basis, prior, before, doubt
         As in `shrink_counts`; the squared weights of ``alone`` are of precisions.
     """
     line = basis @ before.coefficients
     variance = before.variance
+    doubt = np.zeros_like(line) if doubt is None else doubt
     if before.guess > 0.0:
-        chance = precision * (1.0 + variance * precision)
-        variance = _by_moments(
-            np.minimum((precision * (residual - line)) ** 2, _OUTLIER * chance) - alone.deviations,
-            precision**2 - alone.weights,
-            chance,
-            before.guess,
-        )
+        chance = precision * (1.0 + (variance + doubt) * precision)
+        off = precision * (residual - line)
+        variance = _between(off, alone, precision**2 - alone.weights, chance, doubt, before)
     coefficients = before.coefficients
     if len(prior):
-        weight = precision / (1.0 + variance * precision)
+        weight = precision / (1.0 + (variance + doubt) * precision)
         pull = weight * (residual - line)
         change = _newton(basis, weight, pull, prior, coefficients, step=np.inf)
         coefficients = coefficients + change
         line = basis @ coefficients
     if before.guess == 0.0:
-        return Effects(line, np.zeros_like(line), 0.0, coefficients, float(len(prior)), 0.0)
-    share = precision / (precision + 1.0 / variance)
+        return _features_alone(line, coefficients)
+    whole = variance + doubt
+    share = precision / (precision + 1.0 / whole)
     mean = line + share * (residual - line)
     freedom = float(share.sum()) + len(prior)
-    return Effects(mean, variance * (1.0 - share), variance, coefficients, freedom, before.guess)
+    left = whole * (1.0 - share)
+    return Effects(mean, left, variance, coefficients, freedom, before.guess, doubt)
+
+
+def _features_alone(line: Floats, coefficients: Floats) -> Effects:
+    """Effects of groups that differ by nothing but their features."""
+    nothing = np.zeros_like(line)
+    spent = float(len(coefficients))
+    return Effects(line, nothing, 0.0, coefficients, spent, 0.0, nothing)
+
+
+def _between(
+    off: Floats, alone: Alone, scale: Floats, chance: Floats, doubt: Floats, before: Effects
+) -> float:
+    """Variance between groups beside what their unknown features explain."""
+    # What is cut is what promotions tell *together*: cut alone, many small groups would tell
+    # that there is no difference at all.
+    excess = np.minimum(off**2 - alone.deviations, _OUTLIER * np.maximum(chance, 1.0))
+    return by_moments(excess - doubt * scale, scale, chance, before.guess)
 
 
 def _newton(
@@ -194,13 +235,18 @@ def _newton(
     return change
 
 
-def _by_moments(excess: Floats, scale: Floats, chance: Floats, guess: float) -> float:
+def _tells(scale: Floats, chance: Floats) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = (scale > 1e-9 * chance**2) & (chance > 0.0)
+    return found
+
+
+def by_moments(excess: Floats, scale: Floats, chance: Floats, guess: float) -> float:
     """Variance between groups: the slope of ``excess`` on ``scale``, the surer groups leading.
 
     ``chance`` is what the square roots of the excesses are unsure by. The guess counts as
     `_PRIOR_GROUPS` groups of average weight, so that a handful of groups moves it little.
     """
-    seen = (scale > 1e-9 * chance**2) & (chance > 0.0)
+    seen = _tells(scale, chance)
     if not seen.any():
         return guess
     excess, scale = excess[seen], scale[seen]

@@ -382,25 +382,92 @@ def match(
 
 
 @app.command(
+    epilog="Example: alliance explain artifacts/bundle m017 c0123 --objective net --top 10"
+)
+def explain(
+    bundle: BundlePlace,
+    merchant_id: Annotated[str, typer.Argument(metavar="MERCHANT_ID")],
+    creator_id: Annotated[str, typer.Argument(metavar="CREATOR_ID")],
+    product: Annotated[
+        str | None,
+        typer.Option(metavar="PRODUCT_ID", help="This product, not what is usually promoted."),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="conversion, exposure, orders, gmv or net. Default: the bundle's."),
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=1, help="Length of the list that changes are told for.")
+    ] = 10,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document for a program to read.")
+    ] = False,
+) -> int:
+    """Tell what one prediction is made of, and which terms would change where it stands."""
+    from pipelines.explain import explain, explanation_document, print_explanation
+
+    explanation, synthetic = explain(
+        bundle, merchant_id, creator_id, product_id=product, objective=objective, top=top
+    )
+    if as_json:
+        print(explanation_document(explanation, synthetic))
+    else:
+        print_explanation(stdout(), explanation, synthetic)
+    return 0
+
+
+@app.command(
     epilog="Example: alliance diagnose artifacts/bundle m017 --plot artifacts/quadrants.png"
 )
 def diagnose(
     bundle: BundlePlace,
     merchant_id: Annotated[str, typer.Argument(metavar="MERCHANT_ID")],
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw the quadrant chart into a file.")
+        Path | None,
+        typer.Option(
+            "--plot", "--out", metavar="FILE.png", help="Draw the quadrant chart into a file."
+        ),
     ] = None,
     reasons: Annotated[
         bool, typer.Option("--reasons", help="Tell all that speaks for each diagnosis.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document for a program to read.")
+    ] = False,
 ) -> int:
     """Tell which of a merchant's cooperations to deepen, mend or end, and how sure that is."""
-    from pipelines.diagnose import diagnose, print_diagnosis
+    from pipelines.diagnose import diagnose, diagnosis_document, print_diagnosis
 
     console = stdout()
-    print_diagnosis(console, diagnose(bundle, merchant_id, plot=plot), reasons=reasons)
+    frame = diagnose(bundle, merchant_id, plot=plot)
+    if as_json:
+        print(diagnosis_document(frame, merchant_id))
+        return 0
+    print_diagnosis(console, frame, reasons=reasons)
     if plot is not None:
         console.print(f"The chart is in {shown(plot)}", soft_wrap=True)
+    return 0
+
+
+@app.command(epilog="Example: alliance ratings artifacts/bundle m017 --as-of 2026-03-31")
+def ratings(
+    bundle: BundlePlace,
+    merchant_id: Annotated[str, typer.Argument(metavar="MERCHANT_ID")],
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DATE", help="What was known then; default: all.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document for a program to read.")
+    ] = False,
+) -> int:
+    """Tell a merchant's own ratings of the creators it has worked with."""
+    from pipelines.ratings import print_ratings, ratings, ratings_document
+
+    frame = ratings(bundle, merchant_id, as_of=as_of)
+    if as_json:
+        print(ratings_document(frame, merchant_id))
+    else:
+        print_ratings(stdout(), frame)
     return 0
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,11 +37,44 @@ def diagnose(bundle: str, merchant_id: str, *, plot: Path | None = None) -> pd.D
     plaza = Plaza.load(bundle)
     frame = plaza.diagnose(merchant_id)
     frame.attrs["synthetic"] = plaza.manifest["synthetic"]
+    frame.attrs["as_of"] = plaza.manifest["as_of"]
     if plot is not None:
         from pipelines.quadrant_chart import draw_quadrants
 
         draw_quadrants(frame, merchant_id).savefig(plot, dpi=150, metadata={"Software": None})
     return frame
+
+
+def diagnosis_document(frame: pd.DataFrame, merchant_id: str) -> str:
+    """One JSON document: the columns of `Plaza.diagnose`, a cooperation an object.
+
+    What is unknown is null. A number of sessions that would settle nothing is null as well, as
+    JSON has no infinity: it is where the quadrant is known and `settles` is false.
+    """
+    rows = [
+        {str(name): _plain(one) for name, one in row.items()} for row in frame.to_dict("records")
+    ]
+    for row, never in zip(rows, np.isinf(frame["sessions_to_80"].to_numpy(float)), strict=True):
+        row["settles"] = None if row["sessions_to_80"] is None and not never else not bool(never)
+    document = {
+        "merchant_id": merchant_id,
+        "as_of": frame.attrs.get("as_of"),
+        "synthetic": bool(frame.attrs.get("synthetic")),
+        "interval": 0.8,
+        "trials": frame.attrs["trials"],
+        "notes": list(frame.attrs["notes"]),
+        "cooperations": rows,
+    }
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it; unknown and infinite numbers are None."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return None if value is None or value is pd.NA else value
 
 
 def print_diagnosis(console: Console, frame: pd.DataFrame, *, reasons: bool = False) -> None:
@@ -130,7 +165,9 @@ def _cut(text: str) -> str:
 
 
 def _whole(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.0f}"
+    if np.isnan(value):
+        return "–"
+    return ">99" if value >= 99.5 else f"{value:.0f}"
 
 
 def _sessions(value: float) -> str:

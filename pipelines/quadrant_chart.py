@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from matching.diagnosis.diagnosis import SURE
 from matching.diagnosis.quadrants import QUADRANTS, UNKNOWN
+from matching.diagnosis.words import SURE
 from matching.errors import BadInput
 from models.pairs import Floats
-from pipelines.console import number
+from pipelines.chart_names import called, families, name_points
+from pipelines.console import counted, number
 from training.drawing import INK, QUIET, figure_with_axes, headline
 
 _COLOURS = dict(zip(QUADRANTS, ("#0b6e8a", "#5f7f3b", "#d98e32", "#b5473c"), strict=True))
+#: Apart in shape too, for those who see few hues and for grey paper.
+_MARKERS = dict(zip(QUADRANTS, ("o", "^", "s", "D"), strict=True))
 #: What to do, in as many words as a corner has room for.
 _SHORT = dict(
     zip(
@@ -33,12 +37,12 @@ _SHORT = dict(
         strict=True,
     )
 )
-#: Names beyond these would lie on each other.
-_NAMES = 14
-#: Left, bottom, right and top in pixels.
-_Box = tuple[float, float, float, float]
-#: Longer names are cut.
-_LONGEST = 18
+#: Part of either axis that each side of a yardstick has at least, or its corner had no room.
+_SIDE = 0.3
+#: Where there are more, intervals fade so that the points stay to be seen.
+_MANY = 30
+#: Letters of a line under the title.
+_LINE = 108
 
 
 def draw_quadrants(frame: pd.DataFrame, merchant_id: str) -> Figure:
@@ -60,46 +64,85 @@ def draw_quadrants(frame: pd.DataFrame, merchant_id: str) -> Figure:
             f"{merchant_id}: none of {len(frame)} cooperations has a known conversion and "
             "exposure, expected at least one; leave the chart out"
         )
-    figure, axes = figure_with_axes(tall=1.35)
+    figure, axes = figure_with_axes(tall=1.4)
     axes.set_xscale("log")
     axes.set_yscale("log")
     middle = float(rows["exposures_usual"].iloc[0]), 100 * float(rows["conversion_usual"].iloc[0])
-    x, y = rows["exposures"].to_numpy(float), 100 * rows["conversion"].to_numpy(float)
-    x_low, x_high = (rows[f"exposures_{end}"].to_numpy(float) for end in ("low", "high"))
-    y_low, y_high = (100 * rows[f"conversion_{end}"].to_numpy(float) for end in ("low", "high"))
-    axes.set_xlim(*_limits([*x_low, *x_high, middle[0]]))
-    axes.set_ylim(*_limits([*y_low, *y_high, middle[1]]))
-    axes.axvline(middle[0], color=INK, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
-    axes.axhline(middle[1], color=INK, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
-    for at, name in enumerate(rows["quadrant"]):
-        colour = _COLOURS[name]
-        sure = rows["sureness"].iloc[at] >= SURE
-        faint = 0.55 if sure else 0.22
-        axes.hlines(y[at], x_low[at], x_high[at], color=colour, alpha=faint, linewidth=1.1)
-        axes.vlines(x[at], y_low[at], y_high[at], color=colour, alpha=faint, linewidth=1.1)
-        face = colour if sure else "white"
-        axes.plot(x[at], y[at], "o", color=colour, markerfacecolor=face, markersize=6, zorder=3)
-    _name_corners(axes)
+    x, *x_ends = _figures(rows, "exposures", 1.0)
+    y, *y_ends = _figures(rows, "conversion", 100.0)
+    axes.set_xlim(*_limits([*x_ends[0], *x_ends[1]], middle[0]))
+    axes.set_ylim(*_limits([*y_ends[0], *y_ends[1]], middle[1]))
+    dashed: dict[str, Any] = {
+        "color": INK, "linewidth": 1.1, "linestyle": (0, (4, 3)), "zorder": 1,
+    }  # fmt: skip
+    axes.axvline(middle[0], **dashed)
+    axes.axhline(middle[1], **dashed)
+    _draw_points(axes, rows, (x, *x_ends), (y, *y_ends))
+    _name_corners(axes, rows)
     _name_yardsticks(axes, middle)
-    _name_points(figure, axes, rows, x, y)
-    _tell(axes, frame, merchant_id)
+    _tell(axes, frame, rows, merchant_id)
+    # Names are laid out last: until here the layout may still move the axes.
+    figure.canvas.draw()
+    order = _by_weight(rows)
+    ids = rows["creator_id"].astype(str).to_numpy(object)
+    names = [called(rows["name"].iloc[at], ids[at]) for at in order]
+    name_points(axes, names, x[order], y[order])
     return figure
 
 
-def _limits(values: list[float]) -> tuple[float, float]:
-    """Ends of a log axis with room for the corners' names."""
-    low, high = min(values), max(values)
-    room = max((high / low) ** 0.09, 1.2)
-    return low / room, high * room
+def _figures(rows: pd.DataFrame, name: str, times: float) -> list[Floats]:
+    """Middle, low and high end; what a log axis cannot show lies at a hundredth of the usual."""
+    least = 0.01 * times * float(rows[f"{name}_usual"].iloc[0])
+    return [
+        np.maximum(times * rows[name + end].to_numpy(float), least) for end in ("", "_low", "_high")
+    ]
 
 
-def _name_corners(axes: Axes) -> None:
+def _by_weight(rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The quadrants to invest in first, and in each the surest."""
+    place = rows["quadrant"].map(QUADRANTS.index).to_numpy()
+    return np.lexsort([-rows["sureness"].to_numpy(float), place])
+
+
+def _draw_points(axes: Axes, rows: pd.DataFrame, x: Sequence[Floats], y: Sequence[Floats]) -> None:
+    faint = min(1.0, (_MANY / len(rows)) ** 0.7)
+    size = 6.0 if len(rows) <= 3 * _MANY else 4.5
+    for at, name in enumerate(rows["quadrant"]):
+        colour = _COLOURS[name]
+        sure = rows["sureness"].iloc[at] >= SURE
+        alpha = (0.55 if sure else 0.3) * faint
+        axes.hlines(y[0][at], x[1][at], x[2][at], color=colour, alpha=alpha, linewidth=1.1)
+        axes.vlines(x[0][at], y[1][at], y[2][at], color=colour, alpha=alpha, linewidth=1.1)
+        face = colour if sure else "white"
+        axes.plot(
+            x[0][at], y[0][at], _MARKERS[name],
+            color=colour, markerfacecolor=face, markersize=size, zorder=3,
+        )  # fmt: skip
+
+
+def _limits(values: Sequence[float], middle: float) -> tuple[float, float]:
+    """Ends of a log axis: all values, room for the corners' names, and both sides of the middle."""
+    low, high = np.log(min(*values, middle)), np.log(max(*values, middle))
+    room = max(0.09 * (high - low), 0.2)
+    low, high, centre = low - room, high + room, np.log(middle)
+    # Each side is at least so large a part of the whole.
+    ratio = _SIDE / (1.0 - _SIDE)
+    low, high = (
+        min(low, centre - ratio * (high - centre)),
+        max(high, centre + ratio * (centre - low)),
+    )
+    return float(np.exp(low)), float(np.exp(high))
+
+
+def _name_corners(axes: Axes, rows: pd.DataFrame) -> None:
+    counts = rows["quadrant"].value_counts()
     corners = ((0.99, 0.985), (0.01, 0.985), (0.99, 0.015), (0.01, 0.015))
     for name, (across, up) in zip(QUADRANTS, corners, strict=True):
+        count = int(counts.get(name, 0))
         axes.text(
             across,
             up,
-            f"{name.capitalize()}: {_SHORT[name]}",
+            f"{name.capitalize()} ({count})\n{_SHORT[name]}",
             transform=axes.transAxes,
             ha="right" if across > 0.5 else "left",
             va="top" if up > 0.5 else "bottom",
@@ -113,97 +156,77 @@ def _name_corners(axes: Axes) -> None:
 
 def _name_yardsticks(axes: Axes, middle: tuple[float, float]) -> None:
     """Say beside each dashed line what it stands at."""
-    styled: dict[str, Any] = {"color": INK, "fontsize": 8, "style": "italic", "zorder": 5}
+    styled: dict[str, Any] = {
+        "color": INK, "fontsize": 8, "style": "italic", "zorder": 5,
+        "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+    }  # fmt: skip
     across, along = axes.get_xaxis_transform(), axes.get_yaxis_transform()
-    axes.text(middle[0], 0.07, f" {number(middle[0])}", transform=across, va="bottom", **styled)
     axes.text(
-        0.995, middle[1], number(middle[1]), transform=along, ha="right", va="bottom", **styled
+        middle[0], 0.12, number(middle[0]), transform=across, ha="center", va="bottom", **styled
+    )
+    axes.text(
+        0.995, middle[1], number(middle[1]), transform=along, ha="right", va="center", **styled
     )
 
 
-def _name_points(
-    figure: Figure,
-    axes: Axes,
-    rows: pd.DataFrame,
-    x: Floats,
-    y: Floats,
-) -> None:
-    """Name points where the name touches no other name or point.
-
-    The quadrants to invest in come first, and in each the surest.
-    """
-    figure.canvas.draw()
-    places = axes.transData.transform(np.column_stack([x, y]))
-    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in places]
-    taken += [_box(text) for text in axes.texts]
-    inside = _box(axes)
-    named, ids = 0, rows["creator_id"].to_numpy(object)
-    place = rows["quadrant"].map(QUADRANTS.index).to_numpy()
-    for at in np.lexsort([-rows["sureness"].to_numpy(float), place]):
-        if named == _NAMES:
-            break
-        called = str(ids[at] if pd.isna(rows["name"].iloc[at]) else rows["name"].iloc[at])
-        if len(called) > _LONGEST:
-            called = called[: _LONGEST - 1].rstrip(" (") + "…"
-        for right, up in ((True, True), (False, True), (True, False), (False, False)):
-            text = axes.annotate(
-                called,
-                (x[at], y[at]),
-                (6 if right else -6, 4 if up else -4),
-                textcoords="offset points",
-                ha="left" if right else "right",
-                va="bottom" if up else "top",
-                fontsize=8,
-                color=INK,
-                zorder=4,
-            )
-            box = _box(text)
-            if _inside(box, inside) and not any(_touch(box, one) for one in taken):
-                taken.append(box)
-                named += 1
-                break
-            text.remove()
-
-
-def _inside(box: _Box, frame: _Box) -> bool:
-    return frame[0] < box[0] and frame[1] < box[1] and box[2] < frame[2] and box[3] < frame[3]
-
-
-def _touch(one: _Box, other: _Box) -> bool:
-    return not (one[0] > other[2] or one[2] < other[0] or one[1] > other[3] or one[3] < other[1])
-
-
-def _box(of: Artist) -> _Box:
-    left, bottom, right, top = of.get_window_extent().extents
-    return float(left), float(bottom), float(right), float(top)
-
-
-def _tell(axes: Axes, frame: pd.DataFrame, merchant_id: str) -> None:
+def _tell(axes: Axes, frame: pd.DataFrame, rows: pd.DataFrame, merchant_id: str) -> None:
     """Title, what it is compared with, the axes and the legend."""
-    title = f"Cooperations of {merchant_id}"
-    headline(axes, title, frame.attrs["notes"], synthetic=bool(frame.attrs.get("synthetic")))
-    unknown = int((frame["quadrant"] == UNKNOWN).sum())
-    left_out = f"; {unknown} without known figures are left out" if unknown else ""
+    sure = int((rows["sureness"] >= SURE).sum())
+    unknown = len(frame) - len(rows)
+    lines = [f"{counted(len(rows), 'cooperation', 'cooperations')}, {sure} at least 80% sure."]
+    if unknown:
+        lines[0] += f" {unknown} without known figures left out."
+    lines += [
+        part for note in _together(frame.attrs["notes"]) for part in textwrap.wrap(note, _LINE)
+    ]
+    title = textwrap.shorten(f"Cooperations of {merchant_id}", 52, placeholder=" …")
+    headline(axes, title, lines, synthetic=bool(frame.attrs.get("synthetic")))
     axes.set_xlabel(
-        f"exposures of a promoted product in a session; lines are 80 % intervals{left_out}",
-        color=INK,
-        fontsize=9,
+        "exposures of a promoted product in a session (lines: 80% intervals)", color=INK, fontsize=9
     )
     trials = frame.attrs["trials"] or "clicks"
     axes.set_ylabel(f"orders per 100 {trials}", color=INK, fontsize=9)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_minor_locator(NullLocator())
+    hollow = Line2D([], [], marker="o", linestyle="", color=INK, markerfacecolor="white")
     marks = [
-        Line2D([], [], marker="o", linestyle="", color=INK, label="80 % sure or more"),
-        Line2D(
-            [], [], marker="o", linestyle="", color=INK, markerfacecolor="white", label="less sure"
-        ),
-        Line2D([], [], color=INK, linestyle=(0, (4, 3)), label="average of the peers"),
+        (Line2D([], [], marker="o", linestyle="", color=INK), "80% sure or more"),
+        (hollow, "less sure"),
+        (Line2D([], [], color=INK, linestyle=(0, (4, 3))), "average of the peers"),
     ]
     axes.legend(
-        handles=marks, frameon=False, fontsize=8, ncols=3, loc="upper center",
-        bbox_to_anchor=(0.5, -0.09), labelcolor=INK,
+        [mark for mark, _ in marks], [told for _, told in marks], ncols=3, labelcolor=INK,
+        frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.09),
     )  # fmt: skip
+    axes.title.set_fontfamily(families())
     axes.grid(color=QUIET, alpha=0.25, linewidth=0.6)
+
+
+def _together(notes: Sequence[str]) -> list[str]:
+    """Two notes that say the same of conversion and of exposure become one.
+
+    Examples
+    --------
+    >>> _together(["Conversion is compared with all.", "Exposure is compared with all.", "So."])
+    ['Both are compared with all.', 'So.']
+    >>> _together(["Conversion is compared with all.", "Exposure is compared with some."])
+    ['Conversion is compared with all.', 'Exposure is compared with some.']
+    """
+    starts = ("Conversion is ", "Exposure is ")
+    told = [note.removeprefix(start) for note, start in zip(notes, starts, strict=False)]
+    if len(told) == 2 and told[0] == told[1] and told[0] != notes[0]:
+        return [f"Both are {told[0]}", *notes[2:]]
+    return list(notes)
+
+
+def _tick(value: float) -> str:
+    """A round number as short as it is.
+
+    Examples
+    --------
+    >>> _tick(0.05), _tick(2.0), _tick(20_000.0)
+    ('0.05', '2', '20,000')
+    """
+    return f"{value:,.0f}" if value >= 1.0 else f"{value:g}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,12 +37,17 @@ class Law:
         self.price = np.exp(rng.normal(4, 0.5, N_PRODUCTS))
         self.pair = rng.normal(0, 0.2, (N_MERCHANTS, N_CREATORS))
         self.fit = rng.uniform(-1, 1, (N_MERCHANTS, N_CREATORS))
+        drawn = np.random.default_rng((seed, 1))
+        self.creator_portraits = drawn.normal(0, 0.6, (N_CREATORS, 3))
+        self.product_portraits = drawn.normal(0, 0.6, (N_PRODUCTS, 3))
 
     def features(self) -> dict[str, EntityFeatures]:
+        shops = self.product_portraits.reshape(N_MERCHANTS, 3, 3).mean(axis=1)
+        creators = EntityFeatures.of(N_CREATORS, {"followers": self.followers})
         return {
-            "creators": EntityFeatures.of(N_CREATORS, {"followers": self.followers}),
-            "merchants": EntityFeatures.of(N_MERCHANTS),
-            "products": EntityFeatures.of(N_PRODUCTS),
+            "creators": replace(creators, portraits=self.creator_portraits),
+            "merchants": replace(EntityFeatures.of(N_MERCHANTS), portraits=shops),
+            "products": replace(EntityFeatures.of(N_PRODUCTS), portraits=self.product_portraits),
         }
 
     def terms(self) -> Terms:
@@ -65,6 +70,7 @@ class Law:
             + self.product[product]
             + self.pair[merchant, creator]
             + 0.4 * self.fit[merchant, creator]
+            + 0.3 * (self.creator_portraits[creator] * self.product_portraits[product]).sum(axis=1)
         )
         shown = np.rint(np.exp(6.5 + self.reach[creator] + rng.normal(0, 0.6, n)))
         clicks = rng.binomial(shown.astype(int), 0.15).astype(float)
@@ -73,9 +79,13 @@ class Law:
         orders = np.minimum(orders, clicks)
         gmv = np.round(orders * self.price[product] * np.exp(rng.normal(0, 0.1, n)), 2)
         refunded = np.round(gmv * rng.uniform(0, 0.6, n), 2)
+        age = rng.uniform(0, 180, n)
+        # One merchant in five never pays, one in five does so in four of five promotions.
+        pays = rng.random(n) < (merchant % 5) / 5
         outcomes = PromotionOutcomes.of(
-            rng.uniform(0, 180, n),
+            age,
             exposures=shown,
+            paid_exposures=np.where(pays, np.rint(0.4 * shown), 0.0),
             clicks=clicks,
             orders=orders,
             gmv=gmv,

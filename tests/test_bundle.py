@@ -118,7 +118,7 @@ def test_a_manifest_that_is_none(folder: Path, text: str) -> None:
 def test_another_format(folder: Path) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps({**manifest, "format": 99}))
-    with pytest.raises(BundleError, match="bundle format 99, this version reads 3; train again"):
+    with pytest.raises(BundleError, match="bundle format 99, this version reads 4; train again"):
         Bundle.open(folder)
 
 

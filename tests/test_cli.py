@@ -31,7 +31,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_commands_of_the_contract_are_there() -> None:
     assert COMMANDS == [
-        "check", "demo", "diagnose", "evaluate", "match", "score", "simulate", "train",
+        "check", "demo", "diagnose", "evaluate", "explain", "match", "ratings", "score",
+        "simulate", "train",
     ]  # fmt: skip
 
 

@@ -7,17 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.calibration import Arrival
 from models.conversion import ConversionModel
 from models.features import EntityFeatures
 from models.meetings import Meetings
 from models.pairs import Floats, Interval, Pairs
+from models.ranged import Ranged
 from tests.synthetic_promotions import FIRST_NEWCOMER, Drawn, Law, covered
+from training.simulation.consent import bounds
+from training.simulation.segments import Bools
 
 LAW = Law()
 
 
-def fitted(drawn: Drawn, **changed: Floats) -> ConversionModel:
+def fitted(drawn: Drawn, **changed: Floats | Ranged) -> ConversionModel:
     given = {"trials": drawn.outcomes.clicks, "orders": drawn.outcomes.orders} | changed
     return ConversionModel().fit(
         drawn.pairs, **given, age_days=drawn.outcomes.age_days, **LAW.features()
@@ -139,26 +141,42 @@ def test_orders_still_arriving_are_not_failures(drawn: Drawn) -> None:
     assert found == pytest.approx(told, rel=0.1)
 
 
-def test_arrival_never_falls_with_age_and_is_complete_without_settled_orders() -> None:
-    age = np.array([0.5, 2.5, 6.0, 30.0])
-    learnt = Arrival.learn(
-        np.repeat(age, 500), np.full(2000, 1e6), np.repeat([6e5, 3e5, 8e5, 1e6], 500)
+def test_a_week_half_arrived_promises_as_much_as_one_that_has_all(drawn: Drawn) -> None:
+    week = drawn.outcomes.age_days < 7.0
+    rng = np.random.default_rng(11)
+    half = rng.binomial(drawn.outcomes.orders.astype(int), np.where(week, 0.5, 1.0)).astype(float)
+    asked = LAW.draw(4_000, 6, newcomers=True).pairs
+    whole, cut = (
+        fitted(drawn, orders=one).predict(asked).point for one in (drawn.outcomes.orders, half)
     )
-    assert (np.diff(learnt.shares) >= 0).all()
-    young = Arrival.learn(np.array([1.0, 2.0]), np.ones(2), np.ones(2))
-    assert (young.shares == 1.0).all()
+    assert cut.mean() == pytest.approx(whole.mean(), rel=0.02)
+    # Those who worked in that week alone are not told to be worse for it.
+    lately = drawn.pairs.take(week)
+    model = fitted(drawn, orders=half)
+    assert model.predict(lately).point.mean() == pytest.approx(
+        fitted(drawn).predict(lately).point.mean(), rel=0.03
+    )
 
 
 def test_unknown_trials_and_orders_are_passed_over(drawn: Drawn) -> None:
     half = np.arange(len(drawn.pairs)) % 2 == 0
-    blank = fitted(drawn, orders=np.where(half, drawn.outcomes.orders, np.nan))
+    age = drawn.outcomes.age_days
+    blank = ConversionModel().fit(
+        drawn.pairs,
+        drawn.outcomes.clicks,
+        np.where(half, drawn.outcomes.orders, np.nan),
+        age_days=age,
+        **LAW.features(),
+        later=age < 30.0,
+    )
     short = ConversionModel().fit(
         drawn.pairs.take(half),
         drawn.outcomes.clicks[half],
         drawn.outcomes.orders[half],
-        age_days=drawn.outcomes.age_days[half],
+        age_days=age[half],
         **LAW.features(),
         meetings=blank.model_.meetings,
+        later=age[half] < 30.0,
     )
     asked = LAW.draw(100, 6).pairs
     np.testing.assert_array_equal(blank.predict(asked).point, short.predict(asked).point)
@@ -194,3 +212,79 @@ def test_promotions_without_a_product_are_predicted(drawn: Drawn) -> None:
     width = [np.log(m.predict(none).high / m.predict(none).low).mean() for m in (known, unknown)]
     assert np.isfinite(width).all()
     assert known.predict(none).point.mean() == pytest.approx(drawn.rate.mean(), rel=0.1)
+
+
+# --- ranges and unsure trials -----------------------------------------------------------------
+
+
+def as_shown(values: Floats, hides: Bools) -> Ranged:
+    low, high = bounds(values)
+    blank = np.where(hides, np.nan, values)
+    return Ranged.of(blank, np.where(hides, low, np.nan), np.where(hides, high, np.nan))
+
+
+def test_exact_numbers_given_as_ranges_are_the_same_bits(
+    drawn: Drawn, model: ConversionModel
+) -> None:
+    orders = drawn.outcomes.orders
+    asked = LAW.draw(300, 6, newcomers=True).pairs
+    assert_same(fitted(drawn, orders=Ranged(orders, orders)).predict(asked), model.predict(asked))
+    sure = np.zeros(len(orders))
+    assert_same(fitted(drawn, doubt=sure).predict(asked), model.predict(asked))
+
+
+def test_ranges_of_orders_tell_more_than_their_middles() -> None:
+    drawn = LAW.draw(5_000, 1)
+    hides = np.random.default_rng(1).random(500)[drawn.pairs.creator] < 0.8
+    shown = as_shown(drawn.outcomes.orders * 10, hides)
+    clicks = drawn.outcomes.clicks * 10
+    later = LAW.draw(6_000, 2)
+    found, middles, exact = (
+        fitted(drawn, trials=clicks, orders=one).predict(later.pairs)
+        for one in (shown, shown.middle, drawn.outcomes.orders * 10)
+    )
+
+    def off(told: Interval) -> float:
+        return float(np.abs(np.log(told.point / later.rate)).mean())
+
+    assert off(found) < 0.85 * off(middles)
+    assert off(found) < 1.35 * off(exact)
+    assert 0.7 <= covered(found.low, found.high, later.rate) <= 0.92
+
+
+def test_late_orders_are_waited_for_in_ranges_too() -> None:
+    drawn = LAW.draw(6_000, 1)
+    age = drawn.outcomes.age_days
+    rng = np.random.default_rng(7)
+    arrived = np.where(age < 7.0, 0.4, 1.0)
+    partly = rng.binomial(drawn.outcomes.orders.astype(int) * 10, arrived).astype(float)
+    hides = rng.random(len(age)) < 0.7
+    model = fitted(drawn, trials=drawn.outcomes.clicks * 10, orders=as_shown(partly, hides))
+    # Few exact numbers of one week: belief that all has come weighs as well.
+    assert 0.3 < model.arrival_.share(np.array([4.0]))[0] < 0.75
+
+
+def test_unsure_trials_count_less_and_do_not_look_like_scatter(drawn: Drawn) -> None:
+    rng = np.random.default_rng(2)
+    spread = 0.5
+    unsure = np.exp(rng.normal(0, spread, len(drawn.pairs)) - spread**2 / 2)
+    trials = drawn.outcomes.clicks / unsure
+    told = np.full(len(trials), np.expm1(spread**2))
+    naive, model = fitted(drawn, trials=trials), fitted(drawn, trials=trials, doubt=told)
+    assert model.model_.noise < naive.model_.noise - 0.1
+
+
+def test_orders_within_are_exact_ranges_or_what_is_expected(
+    drawn: Drawn, model: ConversionModel
+) -> None:
+    pairs, trials = drawn.pairs.take(np.arange(4)), np.array([100.0, 100.0, 100.0, np.nan])
+    orders = Ranged(np.array([5.0, 1.0, np.nan, np.nan]), np.array([5.0, 3.0, np.nan, np.nan]))
+    found, doubt = model.within(pairs, trials, np.zeros(4), orders)
+    hoped = 100.0 * model.predict(pairs).point
+    assert found[0] == 5.0
+    assert doubt[0] == 0.0
+    assert 1.0 <= found[1] <= 3.0
+    assert 0.0 < doubt[1] < 0.5
+    assert found[2] == pytest.approx(hoped[2])
+    assert doubt[2] > 0.1
+    assert np.isnan(found[3])

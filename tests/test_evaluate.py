@@ -17,7 +17,7 @@ from rich.console import Console
 from matching import Plaza
 from pipelines.console import print_frame
 from pipelines.evaluate import evaluate, notes, printed_tables
-from training.accuracy import _reliability, check_predictions
+from training.accuracy import check_predictions
 from training.backtest import Holdout
 from training.evaluate import backtest, evaluate_market, served_recall
 from training.evaluation import Evaluation
@@ -33,6 +33,7 @@ from training.list_plots import (
 )
 from training.market import Market, read_market
 from training.plots import save_plots
+from training.reliability import reliability_table
 from training.served import served_lists, served_methods
 
 
@@ -403,7 +404,7 @@ def test_reliability_compares_rates_in_rising_groups() -> None:
     trials = rng.integers(1, 200, 2000).astype(float)
     orders = rng.binomial(trials.astype(int), rate).astype(float)
     orders[:5] = np.nan
-    table = _reliability(rate, trials, orders)
+    table = reliability_table(rate, trials, orders)
     assert len(table) == 10
     assert table["predicted"].is_monotonic_increasing
     assert np.allclose(table["predicted"], table["observed"], atol=0.012)

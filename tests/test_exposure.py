@@ -11,16 +11,18 @@ from models.calibration import Band, later_part
 from models.exposure import ExposureModel
 from models.features import EntityFeatures
 from models.meetings import Meetings
-from models.pairs import Pairs
+from models.pairs import Floats, Interval, Pairs
+from models.ranged import Ranged
 from tests.synthetic_promotions import FIRST_NEWCOMER, Drawn, Law, covered
+from training.simulation.consent import bounds
 
 LAW = Law()
 
 
-def fitted(drawn: Drawn) -> ExposureModel:
+def fitted(drawn: Drawn, shown: Floats | Ranged | None = None) -> ExposureModel:
     return ExposureModel().fit(
         drawn.pairs,
-        drawn.outcomes.exposures,
+        drawn.outcomes.exposures if shown is None else shown,
         age_days=drawn.outcomes.age_days,
         **LAW.features(),
     )
@@ -104,6 +106,64 @@ def test_unknown_amounts_are_passed_over_and_none_is_an_error(drawn: Drawn) -> N
     empty = replace(drawn.outcomes, exposures=nothing)
     with pytest.raises(ValueError, match="none of 12000 promotions has a known amount"):
         fitted(replace(drawn, outcomes=empty))
+
+
+def hidden(drawn: Drawn, share: float, seed: int) -> Ranged:
+    """Exposures of a share of the creators as ranges alone."""
+    hides = np.random.default_rng(seed).random(500)[drawn.pairs.creator] < share
+    shown = drawn.outcomes.exposures
+    low, high = bounds(shown)
+    ends = (np.where(hides, end, np.nan) for end in (low, high))
+    return Ranged.of(np.where(hides, np.nan, shown), *ends)
+
+
+def test_exact_amounts_given_as_ranges_are_the_same_bits(
+    drawn: Drawn, model: ExposureModel
+) -> None:
+    shown = drawn.outcomes.exposures
+    asked = LAW.draw(300, 6, newcomers=True).pairs
+    one = fitted(drawn, Ranged(shown, shown)).predict(asked)
+    np.testing.assert_array_equal(one.point, model.predict(asked).point)
+    np.testing.assert_array_equal(one.high, model.predict(asked).high)
+
+
+def test_ranges_alone_come_near_exact_numbers(drawn: Drawn, model: ExposureModel) -> None:
+    shown = hidden(drawn, 1.0, 1)
+    later = LAW.draw(8_000, 2, newcomers=True)
+    came = later.outcomes.exposures
+    found = fitted(drawn, shown).predict(later.pairs)
+    middles = fitted(drawn, shown.middle).predict(later.pairs)
+    exact = model.predict(later.pairs)
+
+    def off(told: Interval) -> float:
+        return float(np.abs(np.log1p(told.point) - np.log1p(came)).mean())
+
+    assert off(found) < 1.02 * off(exact)
+    assert off(found) < off(middles)
+    assert found.point.sum() == pytest.approx(exact.point.sum(), rel=0.04)
+    # Middles of ranges stand in heaps; what ranges are spread out to does not.
+    assert 0.76 <= covered(found.low, found.high, came) <= 0.84
+
+
+def test_a_lower_end_alone_raises_what_is_expected(drawn: Drawn, model: ExposureModel) -> None:
+    mine = drawn.pairs.creator == 3
+    shown = np.where(mine, np.nan, drawn.outcomes.exposures)
+    asked = drawn.pairs.take(mine)
+    blank, above = (
+        fitted(drawn, Ranged.of(shown, np.where(mine, low, np.nan))).predict(asked).point.mean()
+        for low in (np.nan, 2e4)
+    )
+    assert above > 2.0 * blank
+
+
+def test_amounts_within_are_exact_ranges_or_unknown(drawn: Drawn, model: ExposureModel) -> None:
+    pairs = drawn.pairs.take(np.arange(3))
+    told = Ranged(np.array([50.0, 100.0, np.nan]), np.array([50.0, 300.0, np.nan]))
+    amount, doubt = model.within(pairs, told)
+    assert (amount[0], doubt[0]) == (50.0, 0.0)
+    assert 100.0 < amount[1] < 300.0
+    assert 0.0 < doubt[1] < 0.2
+    assert np.isnan(amount[2])
 
 
 def test_state_gives_the_same_model(model: ExposureModel) -> None:

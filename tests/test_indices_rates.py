@@ -263,3 +263,11 @@ def test_what_is_not_there_is_named() -> None:
         rate_bounds("gpm", pd.DataFrame())
     with pytest.raises(BadInput, match=r"^rate: got 'ctr', expected one of gpm, click_through, "):
         rate_bounds("ctr", table)  # type: ignore[arg-type]
+
+
+def test_more_sent_back_than_sold_is_refused() -> None:
+    sold = pd.DataFrame({"gmv": [10.0, 5.0], "refunded_gmv": [10.0 + 1e-9, 9.0]})
+    for figure in (net_gmv, net_gmv_bounds):
+        with pytest.raises(BadInput, match="refunded_gmv is 9 in row 1 where gmv is 5"):
+            figure(sold)
+        figure(sold.iloc[:1])

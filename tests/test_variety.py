@@ -139,7 +139,7 @@ def test_no_variety_is_what_it_was(plaza: Plaza) -> None:
     pd.testing.assert_frame_equal(
         plaza.creators_for(ids, k=7), plaza.creators_for(ids, k=7, variety=0)
     )
-    assert plaza.creators_for("m00", k=3, variety=np.float32(0.5)).shape == (3, 15)
+    assert plaza.creators_for("m00", k=3, variety=np.float32(0.5)).shape == (3, 27)
 
 
 @pytest.mark.parametrize("objective", ["exposure", "gmv"])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from matching.catalog import RANGES, tier_of
+from models.calibration import half_life_weights
 from models.features import EntityFeatures, Terms
 from models.pairs import Floats
 from models.vocabulary import Rows, Vocabulary
@@ -32,6 +33,9 @@ _ID_COLUMNS = {
     ),
     "product": (("promotions", "product_id"), ("products", "product_id")),
 }
+
+#: Days after which a day's views count half in what is usual.
+_VIEWS_HALF_LIFE = 120.0
 
 #: Tables whose rows say of what kind the entity is that they are about.
 _ANY_ENTITY = ("audiences", "embeddings", "engagements")
@@ -186,17 +190,38 @@ def _days_since(times: pd.Series[pd.Timestamp], as_of: pd.Timestamp) -> Floats:
 
 
 def _recent(market: Market, ids: Vocabulary, days: int = 28) -> dict[str, Floats]:
-    """Views a day over the last weeks, and how the followers grew over them (log ratio)."""
+    """Usual views a day, and how the followers grew over the last weeks (log ratio)."""
     if not market.has("creator_daily"):
         return {}
-    rows = market.table("creator_daily")
-    rows = rows[rows["date"] > market.as_of - pd.Timedelta(days=days)].sort_values("date")
+    rows = market.table("creator_daily").sort_values("date")
     rows = rows.assign(views=point(rows, "views"), followers=point(rows, "followers"))
-    grouped = rows.groupby("creator_id")
-    views = grouped["views"].mean().reindex(ids.ids)
-    known = rows[rows["followers"] > 0].groupby("creator_id")["followers"]
+    recent = rows[rows["date"] > market.as_of - pd.Timedelta(days=days)]
+    known = recent[recent["followers"] > 0].groupby("creator_id")["followers"]
     growth = (known.last() / known.first()).reindex(ids.ids)
     return {
-        "log_daily_views": np.log1p(views.to_numpy(float)),
+        "log_daily_views": _usual_views(rows, market.as_of, ids),
         "growth": np.log(growth.to_numpy(float)),
     }
+
+
+def _usual_views(daily: pd.DataFrame, as_of: pd.Timestamp, ids: Vocabulary) -> Floats:
+    """Mean log of each creator's views a day, as if none were live; NaN where nobody knows any."""
+    daily = daily.dropna(subset=["views", "creator_id"])
+    who, told = ids.find(daily["creator_id"])
+    daily = daily[told]
+    weight = half_life_weights(_days_since(daily["date"], as_of), _VIEWS_HALF_LIFE)
+    log = np.log1p(daily["views"].to_numpy(float))
+    live = np.asarray(daily["live_minutes"] > 0, dtype=np.float64)
+
+    def mean(values: Floats) -> Floats:
+        total = np.bincount(who, weight, len(ids))
+        sums = np.bincount(who, weight * values, len(ids))
+        return np.where(total > 0.0, sums / np.maximum(total, 1e-300), np.nan)
+
+    # A day with a stream has more views: by how much, the days of one creator tell.
+    usual, often = mean(log), mean(live)
+    # Sums, not products of vectors: their last digits would depend on the threads.
+    apart = live - often[who]
+    spread = float((weight * apart**2).sum())
+    more = float((weight * apart * (log - usual[who])).sum()) / spread if spread > 1e-9 else 0.0
+    return usual - more * often

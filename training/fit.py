@@ -25,13 +25,19 @@ from models.features import PromotionOutcomes
 from models.fits import PairFits
 from models.interactions import InteractionBuilder
 from models.outcome import OutcomeModel
-from models.pairs import Pairs
+from models.pairs import Floats, Pairs
+from models.portraits import Portraits
 from training import entities as facts
+from training.circumstances import promotion_circumstances
 from training.cooperations import past_cooperations
 from training.crowding import learn_crowding
 from training.entities import Entities
+from training.ledger import rating_ledger
 from training.market import Market, bounds, point
 from training.merchant_fingerprints import merchant_fingerprints
+from training.outlook import learn_outlook
+from training.overlap import viewer_overlap
+from training.portraits import fit_portraits
 
 #: Packages whose versions a bundle remembers.
 _PACKAGES = (
@@ -45,7 +51,10 @@ _PACKAGES = (
 )
 
 #: Numbers of a promotion that the outcome model learns from.
-_OUTCOMES = ("paid_exposures", "clicks", "orders", "gmv", "refunded_gmv", "commission", "slot_fee")
+_OUTCOMES = ("paid_exposures", "refunded_gmv", "commission", "slot_fee")
+
+#: Numbers of a promotion whose ranges it learns from as ranges.
+_RANGED = ("clicks", "orders", "gmv")
 
 
 @dataclass(frozen=True)
@@ -158,9 +167,15 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
     tell("outcomes")
     fits = PairFits(blocks.get("audience"), blocks.get("category"))
     pairs = promotion_pairs(market.table("promotions"), ids, fits)
-    outcomes = _outcomes(market, ids, pairs)
+    portraits = fit_portraits(market, ids, blocks, pairs, seed=settings.seed)
+    outcomes = _outcomes(market, ids, pairs, portraits)
+    ledger = rating_ledger(market, outcomes.chain_, pairs, promotion_outcomes(market))
+    overlap = viewer_overlap(market, ids.merchants, ids.creators)
     cooperations = past_cooperations(market, ids, outcomes, pairs)
     fingerprints = merchant_fingerprints(market, ids)
+
+    tell("accounts")
+    outlook = learn_outlook(market, ids)
 
     tell("index")
     index = CreatorIndex.build(
@@ -191,6 +206,9 @@ def learn(market: Market, settings: Settings, tell: Callable[[str], None]) -> Le
         index=index,
         crowding=Crowding({}, {}),
         cooperations=lambda: cooperations,
+        ledger=lambda: ledger,
+        overlap=lambda: overlap,
+        outlook=lambda: outlook,
         fingerprints=lambda: fingerprints,
     )
     tell("crowding")
@@ -247,16 +265,35 @@ def _history(market: Market, ids: Entities) -> History:
     )
 
 
-def _outcomes(market: Market, ids: Entities, pairs: Pairs) -> OutcomeModel:
+def _outcomes(market: Market, ids: Entities, pairs: Pairs, portraits: Portraits) -> OutcomeModel:
     """Fit what a promotion brings on all that were seen."""
+    shops, goods = _beside_usual(portraits, pairs)
     return OutcomeModel().fit(
         pairs,
         promotion_outcomes(market),
-        creators=facts.creator_features(market, ids.creators),
-        merchants=facts.merchant_features(market, ids.merchants),
-        products=facts.product_features(market, ids.products),
+        creators=replace(
+            facts.creator_features(market, ids.creators), portraits=portraits.creators_
+        ),
+        merchants=replace(facts.merchant_features(market, ids.merchants), portraits=shops),
+        products=replace(facts.product_features(market, ids.products), portraits=goods),
         terms=facts.terms(market, ids),
+        circumstances=promotion_circumstances(market, ids.creators),
     )
+
+
+def _beside_usual(portraits: Portraits, pairs: Pairs) -> tuple[Floats, Floats]:
+    """Portraits of merchants and products less that of the usual promotion.
+
+    A taste for what everybody promotes would be one more effect of the creator. Of whom nothing is
+    known is taken to be usual.
+    """
+    both = np.vstack([portraits.products_, portraits.merchants_]).astype(np.float64)
+    goods = len(portraits.products_)
+    rows = np.where(pairs.product < goods, pairs.product, goods + pairs.merchant)
+    usual = both[rows].mean(axis=0) if len(rows) else np.zeros(both.shape[1])
+    known = both.any(axis=1)
+    both[known] -= usual
+    return both[goods:], both[:goods]
 
 
 def promotion_pairs(promotions: pd.DataFrame, ids: Entities, fits: PairFits) -> Pairs:
@@ -278,17 +315,15 @@ def promotion_pairs(promotions: pd.DataFrame, ids: Entities, fits: PairFits) -> 
 def promotion_outcomes(market: Market) -> PromotionOutcomes:
     """What the promotions of a market brought; views stand in where nobody counts displays."""
     rows = market.table("promotions")
-    basis = "exposures" if point(rows, "exposures").notna().any() else "views"
-    low, high = bounds(rows, "gmv")
+    shown = [one.notna().any() for one in bounds(rows, "exposures")]
+    basis = "exposures" if any(shown) else "views"
+    known = {name: point(rows, name).to_numpy(float) for name in _OUTCOMES}
+    for name in ("exposures", *_RANGED):
+        low, high = bounds(rows, basis if name == "exposures" else name)
+        known[name] = low.where(low == high).to_numpy(float)
+        known |= {f"{name}_low": low.to_numpy(float), f"{name}_high": high.to_numpy(float)}
     age: pd.Series[float] = (market.as_of - rows["occurred_at"]).dt.total_seconds() / 86_400
-    return PromotionOutcomes.of(
-        age.to_numpy(float),
-        basis,
-        exposures=point(rows, basis).to_numpy(float),
-        gmv_low=low.to_numpy(float),
-        gmv_high=high.to_numpy(float),
-        **{name: point(rows, name).to_numpy(float) for name in _OUTCOMES},
-    )
+    return PromotionOutcomes.of(age.to_numpy(float), basis, **known)
 
 
 def _default_objective(learnt: Learnt) -> str:

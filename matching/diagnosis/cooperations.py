@@ -1,38 +1,81 @@
-"""What a diagnosis reads of past promotions, and the sessions they fall into."""
+"""What was learnt of every cooperation of a market, one entry a merchant and creator."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from matching.diagnosis.standing import Conversions, Displays
+from matching.diagnosis.yardstick import Yardstick
 from models.pairs import Floats, State
 from models.vocabulary import Rows
 
 
 @dataclass(frozen=True)
-class Cooperations:
-    """Past promotions, sorted by merchant and creator; arrays of shape (n,).
+class Ladder:
+    """What the ladder of causes has to say of each cooperation; arrays of shape (p,).
 
     Attributes
     ----------
-    shape : (number of merchants, number of creators)
-    merchant, creator : int32 arrays
-    product : int32 array
-        -1 where unknown.
-    session : int32 array
-        Promotions of one creator's session share a number.
+    causes : float64 array of shape (p, 3)
+        Probability that it is the product, the script and the offer, or the audience that pulls
+        conversion down most; as `matching.diagnosis.causes.CAUSES`.
+    creator_orders, creator_expected : float64 arrays
+        Orders that the creator got with other products, and those that were usual there.
+    creator_others : int32 array
+        Other merchants among them.
+    product_orders, product_expected, product_trials : float64 arrays
+        Orders that the same products got with other creators, and those usual for the trials.
+    product_others : int32 array
+        Other cooperations among them.
+    nearer : float64 array
+        Share of the market's cooperations whose audiences lie further apart; NaN unknown.
+    """
+
+    causes: Floats
+    creator_orders: Floats
+    creator_expected: Floats
+    creator_others: Rows
+    product_orders: Floats
+    product_expected: Floats
+    product_trials: Floats
+    product_others: Rows
+    nearer: Floats
+
+
+@dataclass(frozen=True)
+class Cooperations:
+    """Every merchant and creator that worked together, sorted by both; arrays of shape (p,).
+
+    Sums and posteriors alone are kept, no promotion: a bundle of many promotions stays small, and
+    a diagnosis reads the few rows of one merchant.
+
+    Attributes
+    ----------
+    starts : int64 array of shape (number of merchants + 1,)
+        Where each merchant's cooperations begin.
+    creator : int32 array
+    sessions, promotions, products : int32 arrays
+        Counts; products are those of known ids.
     trials, orders : float64 arrays
-        What conversion is counted on, and what came of it; NaN where not known exactly.
+        What conversion is counted on, and what came of it, ranges by their middles; NaN where
+        nothing is known.
     arrived : float64 array
-        Share of a promotion's orders that has arrived at its age, in (0, 1].
-    shown : float64 array
-        Displays of the product; NaN where not known exactly.
-    fit : float64 array
-        Cosine of the audience that is wanted and the creator's; NaN where unknown.
+        Share of its trials' orders that has arrived; NaN likewise.
+    shown : int32 array
+        Sessions whose displays are known.
+    paid : float64 array
+        Share of the displays that was paid for; NaN where unknown.
+    conversions : Conversions
+    displays : Displays
+    ladder : Ladder
+    conversion, exposures : Yardstick
+    paid_usual : float64 array of shape (number of merchants,)
+        Share of the peers' displays that was paid for; NaN where unknown.
     industry, tier : int32 arrays of shape (number of merchants,)
         Numbers of the names below; -1 where unknown.
     industries, tiers : list of str
@@ -40,16 +83,22 @@ class Cooperations:
         What trials and displays are; ``None`` where the market tells of none.
     """
 
-    shape: tuple[int, int]
-    merchant: Rows
+    starts: npt.NDArray[np.int64]
     creator: Rows
-    product: Rows
-    session: Rows
+    sessions: Rows
+    promotions: Rows
+    products: Rows
     trials: Floats
     orders: Floats
     arrived: Floats
-    shown: Floats
-    fit: Floats
+    shown: Rows
+    paid: Floats
+    conversions: Conversions
+    displays: Displays
+    ladder: Ladder
+    conversion: Yardstick
+    exposures: Yardstick
+    paid_usual: Floats
     industry: Rows
     tier: Rows
     industries: list[str]
@@ -57,74 +106,58 @@ class Cooperations:
     trials_basis: str | None
     shown_basis: str | None
 
-    @cached_property
-    def sessions(self) -> Sessions:
-        """Promotions of one merchant in one session, added up."""
-        return Sessions.of(self)
+    def rows_of(self, merchant: int) -> slice:
+        """Where one merchant's cooperations lie; nowhere for a merchant beyond the last."""
+        if merchant >= len(self.starts) - 1:
+            return slice(0, 0)
+        return slice(int(self.starts[merchant]), int(self.starts[merchant + 1]))
 
     def state(self) -> State:
-        """Arrays and plain values to be written into a bundle."""
-        told = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {**told, "shape": list(self.shape)}
+        """Arrays and plain values to be written into a bundle; numbers become float32."""
+        told: dict[str, Any] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            told[one.name] = _parts(value) if one.name in _NESTED else _stored(value)
+        return told
 
     @classmethod
     def from_state(cls, state: State) -> Cooperations:
         """Read what :meth:`state` gave."""
-        return cls(**{**state, "shape": tuple(state["shape"])})
+        nested = {name: kind(**state[name]) for name, kind in _NESTED.items()}
+        return cls(**{**state, **nested})
 
 
-@dataclass(frozen=True)
-class Sessions:
-    """Each merchant's part of each session; arrays of shape (s,), sorted by pair.
+_Group = TypeVar("_Group", Conversions, Displays, Ladder)
 
-    What products of one session share in luck they share as one draw: a session counts once.
-
-    Attributes
-    ----------
-    pair : int32 array
-        Place of the merchant and creator in the arrays below.
-    trials, orders : float64 arrays
-        Sums over promotions that know both; 0 where none does. Trials are those whose orders have
-        arrived.
-    shown : float64 array
-        Mean displays of a promoted product; NaN where none is known.
-    merchant, creator : int32 arrays of shape (p,)
-        The pairs, sorted.
-    """
-
-    pair: Rows
-    trials: Floats
-    orders: Floats
-    shown: Floats
-    merchant: Rows
-    creator: Rows
-
-    @classmethod
-    def of(cls, past: Cooperations) -> Sessions:
-        """Add up promotions by merchant, creator and session."""
-        keys = np.stack([past.merchant, past.creator, past.session]).astype(np.int64)
-        cells, place = np.unique(keys, axis=1, return_inverse=True)
-        pairs, pair = np.unique(cells[:2], axis=1, return_inverse=True)
-        place, n = place.reshape(-1), cells.shape[1]
-        both = np.isfinite(past.trials) & np.isfinite(past.orders)
-        seen = np.isfinite(past.shown)
-        due = np.where(both, past.trials * past.arrived, 0.0)
-        products = np.bincount(place[seen], minlength=n)
-        shown = summed(place[seen], past.shown[seen], n)
-        return cls(
-            pair=pair.reshape(-1).astype(np.int32),
-            trials=summed(place, due, n),
-            orders=summed(place, np.where(both, past.orders, 0.0), n),
-            shown=np.divide(shown, products, out=np.full(n, np.nan), where=products > 0),
-            merchant=pairs[0].astype(np.int32),
-            creator=pairs[1].astype(np.int32),
-        )
-
-    def per_pair(self, values: Floats) -> Floats:
-        """Sum over the sessions of each pair; float64 array of shape (p,)."""
-        return summed(self.pair, values, len(self.merchant))
+_NESTED: Mapping[str, type[Any]] = {
+    "conversions": Conversions,
+    "displays": Displays,
+    "ladder": Ladder,
+    "conversion": Yardstick,
+    "exposures": Yardstick,
+}
 
 
-def summed(place: npt.NDArray[Any], values: Floats, n: int) -> Floats:
-    """Sum of the values at each of n places; float64 array of shape (n,)."""
-    return np.bincount(place, values, n).astype(np.float64, copy=False)
+def taken(value: _Group, rows: slice | npt.NDArray[np.integer]) -> _Group:
+    """Some rows of every array of a group of them, as float64 where they are no counts."""
+    found: dict[str, Any] = {}
+    for one in fields(value):
+        told = getattr(value, one.name)
+        found[one.name] = as_read(told, rows) if isinstance(told, np.ndarray) else told
+    return type(value)(**found)
+
+
+def as_read(values: npt.NDArray[Any], rows: slice | npt.NDArray[np.integer]) -> npt.NDArray[Any]:
+    """Some entries, float64 where they are stored as float32."""
+    found = np.asarray(values)[rows]
+    return found.astype(np.float64) if found.dtype == np.float32 else found
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    return {one.name: _stored(getattr(value, one.name)) for one in fields(value)}
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype == np.float64:
+        return value.astype(np.float32)
+    return value

@@ -5,15 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from matching.errors import BadInput
 from matching.indices.grouping import By, Groups, ends, numbers
+from models.pairs import Floats
+
+# Money is rounded: a refund of all may be off by a last digit.
+_ROUNDING = 1e-6
 
 
 def net_gmv(table: pd.DataFrame, by: By = None) -> pd.Series:
     """GMV after refunds: Σ (GMV − refunded GMV), in money.
 
-    Parameters and errors as in :func:`gpm`; the columns are ``gmv`` and ``refunded_gmv``. A sum is
-    not helped by leaving rows out: one unknown row makes it unknown. :func:`net_gmv_bounds` says
-    between what it lies.
+    Parameters and errors as in :func:`gpm`; the columns are ``gmv`` and ``refunded_gmv``; also
+    refused where more was sent back than sold. A sum is not helped by leaving rows out: one
+    unknown row makes it unknown. :func:`net_gmv_bounds` says between what it lies.
 
     Notes
     -----
@@ -26,7 +31,9 @@ def net_gmv(table: pd.DataFrame, by: By = None) -> pd.Series:
     >>> net_gmv(sold, by="merchant_id").tolist()
     [110.0, nan]
     """
-    net = numbers(table, "gmv") - numbers(table, "refunded_gmv")
+    gmv, back = numbers(table, "gmv"), numbers(table, "refunded_gmv")
+    _check(gmv, back)
+    net = gmv - back
     groups = Groups.of(table, by)
     return pd.Series(groups.sums(net), groups.labels, name="net_gmv")
 
@@ -53,6 +60,7 @@ def net_gmv_bounds(table: pd.DataFrame, by: By = None) -> pd.DataFrame:
     """
     gmv_low, gmv_high = ends(table, "gmv")
     back_low, back_high = ends(table, "refunded_gmv")
+    _check(gmv_high, back_low)
     groups = Groups.of(table, by)
     # fmax reads an unknown as 0: no GMV at least, all of it sent back at most, or nothing.
     low = groups.sums(np.fmax(gmv_low - back_high, 0.0))
@@ -60,3 +68,13 @@ def net_gmv_bounds(table: pd.DataFrame, by: By = None) -> pd.DataFrame:
     return pd.DataFrame(
         {"low": low, "high": np.where(np.isinf(high), np.nan, high)}, index=groups.labels
     )
+
+
+def _check(gmv: Floats, back: Floats) -> None:
+    wrong = back > gmv * (1.0 + _ROUNDING) + _ROUNDING
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise BadInput(
+            f"refunded_gmv is {back[row]:g} in row {row} where gmv is {gmv[row]:g}, expected no "
+            "more than was sold; leave refunds of other promotions out"
+        )

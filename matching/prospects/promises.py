@@ -16,19 +16,21 @@ import numpy as np
 from matching.history import Ragged
 from matching.prospects.heaps import into_order, take_in
 from matching.shortlists import Starts
+from models.assortment import MOST
 from models.blocks import Mask, Vectors
 from models.chain import Bound
 from models.compiled import compiled
 from models.fits import Words, cosine, covered, wanted_marks
-from models.forecast import Forecast, expected, read
-from models.loglinear import FIT_CELLS, deal_of, fit_cell, places, within
+from models.forecast import Forecast, expected
+from models.known import read
+from models.loglinear import FIT_CELLS, deal_of, fit_cell, places, taste_of, within
 from models.meetings import meeting
 from models.money import price_of
 from models.pairs import Floats
 from models.vocabulary import Rows
 
 #: The bound is computed in another order than the prediction: room for the last digits, in logs.
-_ROUNDING = 2e-9
+_ROUNDING = 1e-5
 
 
 class Wishes(NamedTuple):
@@ -60,7 +62,9 @@ class Creators(NamedTuple):
     ----------
     rows : int32 array of shape (n,)
     promise : float64 array of shape (n,)
-        Log of their own part in the prediction, falling.
+        Log of their own part in the prediction.
+    reach : float64 array of shape (n,)
+        Log of the most that is with their taste for whatever is promoted, falling.
     places : int32 array of shape (n,)
         Where each stands among all creators in this order, ascending.
     place_of : int32 array of shape (number of creators + 1,)
@@ -73,6 +77,7 @@ class Creators(NamedTuple):
 
     rows: Rows
     promise: Floats
+    reach: Floats
     places: Rows
     place_of: Rows
     audience: Vectors
@@ -124,6 +129,21 @@ def most_by_category(parts: Floats, wanted: int) -> float:
 
 
 @compiled
+def together(logs: Floats, several: int, averaged: bool) -> float:
+    """Log of the sum of several numbers given as logs, or of the greatest of them."""
+    most: float = logs[0]
+    for i in range(1, several):
+        most = max(most, logs[i])
+    if several == 1 or not averaged or not np.isfinite(most):
+        return most
+    total = 0.0
+    for i in range(several):
+        total += np.exp(logs[i] - most)
+    found: float = most + np.log(total)
+    return found
+
+
+@compiled
 def best_of_all(
     forecast: Forecast,
     bound: Bound,
@@ -138,8 +158,9 @@ def best_of_all(
 ) -> int:
     """Write the list of each asker, and tell how many: fewer where a row is none.
 
-    What is dear comes late: most creators are passed over by their promise, then by what their
-    categories leave possible, then by their audience; only the rest are predicted.
+    What is dear comes late: most creators are passed over by their reach, then by their taste for
+    what is promoted, by what their categories leave possible and by their audience; only the rest
+    are predicted.
 
     Parameters
     ----------
@@ -147,12 +168,16 @@ def best_of_all(
     found, scores : int32 and float64 arrays of shape (m * k,)
         To be written, as in `matching.shortlists.Shortlists`.
     """
-    folded, _, _, steps = forecast
-    table, first, partner_starts, partners, promoted_starts, promoted = folded
-    _, by_merchant, by_product, by_audience, by_category, priced = bound
-    rows, promise, listed, place_of = (
+    folded, _, _, assortment, steps = forecast
+    table, first, partner_starts, partners, promoted_starts, promoted, tastes, portraits = folded
+    usual_starts, usual, shares = assortment
+    _, by_merchant, by_product, by_audience, by_category, taste, _, priced, averaged = bound
+    none, behind = first.pair - first.product - 1, portraits.shape[1] - 1
+    parts, promoted_now, told = np.empty(MOST), np.empty(MOST, np.int64), np.empty(MOST)
+    rows, promise, reach, listed, place_of = (
         creators.rows,
         creators.promise,
+        creators.reach,
         creators.places,
         creators.place_of,
     )
@@ -170,13 +195,24 @@ def best_of_all(
         merchant, product = merchants[i], products[i]
         if not within(first, merchant, 0, product):
             return i
-        rest = by_merchant[merchant] + by_product[product]
-        if priced:
-            own = table[first.product + product, steps.money]
-            rest += np.log(price_of(own, table[first.merchant + merchant, steps.money]))
+        start, end = span(usual_starts, merchant) if product == none else (0, 0)
+        for j in range(max(end - start, 1)):
+            item = usual[start + j] if start < end else product
+            parts[j] = by_product[item]
+            if priced:
+                own = table[first.product + item, steps.money]
+                parts[j] += np.log(price_of(own, table[first.merchant + merchant, steps.money]))
+            if averaged and start < end:
+                parts[j] += np.log(shares[start + j])
+            promoted_now[j] = first.product - first.merchant + item
+        several = max(end - start, 1)
+        if start == end and product == none:
+            promoted_now[0] = merchant
+        rest = by_merchant[merchant]
+        most_by_product = together(parts, several, averaged)
         most = most_by_audience if wants[i] else by_audience[FIT_CELLS]
         marks = wanted_marks(asked, i) if asks[i] else 0
-        ceiling = rest + most + most_by_category(by_category, marks)
+        most_by_fits = most + most_by_category(by_category, marks)
         partner, partner_end = span(partner_starts, merchant)
         promoter, promoter_end = span(promoter_starts, product)
         met = partner_end - partner
@@ -184,9 +220,16 @@ def best_of_all(
         # Those who have met come first, at places below 0: their promise is no bound.
         for j in range(-met - (promoter_end - promoter), len(rows)):
             if j >= 0:
-                if promise[j] + ceiling < least:
+                if reach[j] + rest + most_by_product + most_by_fits < least:
                     break
                 creator = rows[j]
+                for one in range(several):
+                    row = promoted_now[one]
+                    liked = taste_of(taste, creator, 0, portraits, row)
+                    told[one] = parts[one] + liked + taste[creator, behind] * portraits[row, behind]
+                bounded = promise[j] + rest + together(told, several, averaged)
+                if bounded + most_by_fits < least:
+                    continue
             else:
                 creator = (
                     partners[partner_end + j] if j >= -met else promoters[promoter_end + met + j]
@@ -197,7 +240,7 @@ def best_of_all(
             if asks[i] and is_marked[creator]:
                 category_fit = covered(asked, i, borne, creator)
             if j >= 0:
-                bounded = promise[j] + rest + by_category[fit_cell(category_fit)]
+                bounded += by_category[fit_cell(category_fit)]
                 if bounded + most < least:
                     continue
             if wants[i] and is_told[creator]:
@@ -213,7 +256,20 @@ def best_of_all(
             if holds(out, out_starts[i], out_starts[i + 1], creator):
                 continue
             at = places(first, merchant, creator, product, pair, deal, audience_fit, category_fit)
-            score = expected(read(table, steps, at), steps, column)
+            known = read(
+                table,
+                first,
+                promoted_starts,
+                promoted,
+                tastes,
+                portraits,
+                usual_starts,
+                usual,
+                shares,
+                steps,
+                at,
+            )
+            score = expected(known, steps, column)
             size = take_in(scores, found, start, size, k, score, creator)
             least = least_log(scores, start, size, k)
         into_order(scores, found, start, size)

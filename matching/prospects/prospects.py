@@ -37,13 +37,14 @@ class Prospects:
     def of(cls, chain: Chain, fits: PairFits, column: str) -> Prospects:
         """Order all creators by their promises."""
         bound = chain.bound(column)
-        promise = bound.creator[:-1]
-        order = np.argsort(-promise, kind="stable")
+        promise, reach = bound.creator[:-1], bound.reach()[:-1]
+        order = np.argsort(-reach, kind="stable")
         place_of = np.full(len(order) + 1, -1, dtype=np.int32)
         place_of[order] = np.arange(len(order), dtype=np.int32)
         creators = Creators(
             settled(order, np.int32),
             settled(promise[order], np.float64),
+            settled(reach[order], np.float64),
             settled(np.arange(len(order)), np.int32),
             settled(place_of, np.int32),
             fits.audiences.creators,
@@ -134,6 +135,7 @@ class Prospects:
         return all_of_them._replace(
             rows=settled(all_of_them.rows[places], np.int32),
             promise=settled(all_of_them.promise[places], np.float64),
+            reach=settled(all_of_them.reach[places], np.float64),
             places=settled(places, np.int32),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from matching.catalog import Catalog
 from matching.history import History, Ragged
 from matching.reasons.shared import Usual
 from models.compiled import settled
+from models.pairs import Floats
 from models.vocabulary import Rows
 
 Vectors = npt.NDArray[np.float32]
@@ -62,6 +64,9 @@ class Evidence:
         Audience each merchant wants; NaN unknown.
     reach : float32 array (creators × 2 or more)
         Log exposures, log conversion, … that a creator brings whoever the merchant is.
+    own_ratings : callable, optional
+        Gives for each entry of the history by what own experience multiplies the expected sales;
+        asked for when the first reason is given.
     """
 
     catalog: Catalog
@@ -71,6 +76,14 @@ class Evidence:
     merchant_labels: sparse.csr_matrix
     merchant_shares: Vectors
     reach: Vectors
+    own_ratings: Callable[[], Floats] | None = None
+
+    @cached_property
+    def rated(self) -> Floats:
+        """What `own_ratings` gives; 1 for all where there are none."""
+        if self.own_ratings is None:
+            return np.ones(len(self.history.merchant))
+        return self.own_ratings()
 
     def side(self, merchants: bool) -> Side:
         """What is known of all merchants, or of all creators."""

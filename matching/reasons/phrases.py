@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from matching.own_ratings import multiple
 from matching.reasons import grounds
 from matching.reasons.evidence import Evidence
 from matching.reasons.grounds import Grounds
@@ -96,6 +97,7 @@ class Sentences:
             column.data
             for column in (history.promotions, history.last_day, history.clicks, history.orders)
         )
+        self._rated = evidence.rated.data
         self._sentences: dict[int, Callable[[int, int, int, int], str]] = {
             grounds.TOGETHER: self._together,
             grounds.CIRCLE: self._circle,
@@ -138,7 +140,10 @@ class Sentences:
             if clicks > 0:
                 outcome += f" from {_count(clicks, 'click')}"
         often = "once" if times == 1 else f"{times} times"
-        return f"You have worked together {often}, last on {_day(self._last_day[entry])}{outcome}."
+        told = f"You have worked together {often}, last on {_day(self._last_day[entry])}{outcome}."
+        # A merchant's ratings are its own: no creator reads them.
+        rating = None if self._words.lists_merchants else multiple(self._rated[entry])
+        return told if rating is None else f"{told} Your own rating: {rating}."
 
     def _circle(self, partner: int, number: int, *_: int) -> str:
         told = self._circles.get((partner, number))
