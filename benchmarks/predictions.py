@@ -44,7 +44,7 @@ def main() -> None:
     try:
         print(benchmark.report(asked.data, asked.held_out))
     except ValueError as wrong:
-        if asked.held_out is None:
+        if asked.held_out is None and benchmark.FILES:
             raise
         parser.error(str(wrong))
 

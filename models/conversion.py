@@ -21,6 +21,7 @@ from models.pairs import Floats, Interval, Pairs, State
 from models.ranged import Ranged
 
 _WIDEST, _NARROWEST = 3.0, 0.6
+_STRANGEST = 1.0  # variance of what may join two beyond all that is told of them
 _UNTESTED = 1.5
 _BELIEF = 10.0  # in the fit's own variances; what twenty large promotions tell
 #: Orders of promotions settled within so many days set the level that young ones are held to.
@@ -28,6 +29,10 @@ _RECENT = 60.0
 _WIDENING_BELIEF = 10.0  # in the fit's own variances: what some twenty large promotions tell
 _LEVEL_BELIEF = 30.0  # orders worth of belief that rates add up to the orders seen as they are
 _ARRIVAL_ROUNDS = 4  # what a range stands for depends on what has arrived
+
+
+#: Later promotions: pairs, trials, orders, and the doubt of the trials.
+_Told = tuple[Pairs, Floats, Ranged, Floats]
 
 
 class Rate(NamedTuple):
@@ -97,6 +102,9 @@ class ConversionModel:
     arrival_ : Arrival
     widening_ : float
         Factor on the log's standard deviation, learnt on the later fifth of the promotions.
+    strangeness_ : float
+        Variance of what joins two beyond all that is told of them, so that intervals hold on later
+        pairs that had never met; a pair's own promotions take it away.
     level_ : float
         What was added to the log of all rates, so that they hold for the average click: pairs
         that are seen by many also sell to more of them. The interval is that of a pair's own rate
@@ -112,6 +120,7 @@ class ConversionModel:
     arrival_: Arrival
     widening_: float
     level_: float
+    strangeness_: float
     tested_: LogLinear | None
 
     def fit(
@@ -186,7 +195,7 @@ class ConversionModel:
         self.arrival_ = Arrival.learn(age[exact], trials[exact], told.low[exact])
         self.tested_ = None
         self.widening_ = _UNTESTED
-        self.level_ = 0.0
+        self.level_, self.strangeness_ = 0.0, 0.0
         if later.any() and not later.all():
             # Arrival shows more clearly beside what an earlier fit expected of each promotion.
             self.tested_ = fit(~later)
@@ -194,11 +203,35 @@ class ConversionModel:
             due = (trials * self.arrival_.share(age))[later]
             told_later = pairs.take(later), due, told.take(later), doubt[later]
             self.level_ = _level(self.tested_, *told_later)
+            strange = _those(told_later, ~_met(pairs.take(~later), pairs.take(later), meetings))
             # Pairs differ around a level between that of the average pair and of the average click.
+            between = _raised(self.tested_, self.level_ / 2)
+            if len(strange[0]):
+                self.strangeness_ = _strangeness(between, *strange)
+            self.tested_ = self._unsure_of_pairs(
+                self.tested_, pairs.take(~later), trials[~later], weight[~later]
+            )
             self.widening_ = _widening(_raised(self.tested_, self.level_ / 2), *told_later)
             self.tested_ = _raised(self.tested_, self.level_)
-        self.model_ = _raised(fit(np.ones(len(age), dtype=bool)), self.level_)
+        everything = fit(np.ones(len(age), dtype=bool))
+        everything = self._unsure_of_pairs(everything, pairs, trials, weight)
+        self.model_ = _raised(everything, self.level_)
         return self
+
+    def _unsure_of_pairs(
+        self, model: LogLinear, pairs: Pairs, trials: Floats, weight: Floats
+    ) -> LogLinear:
+        """The same model, less sure of a pair by what its own promotions leave of strangeness."""
+        if not self.strangeness_ > 0.0:
+            return model
+        expected = trials * np.exp(model.predict(pairs)[0])
+        telling = weight / weight.max() * expected / (1.0 + model.noise * expected)
+        rows, _ = model.meetings.find(pairs)
+        tables, pair = list(model.tables), GROUPINGS.index("pair")
+        own = np.bincount(rows, telling, len(tables[pair]))
+        left = 1.0 / (1.0 / self.strangeness_ + own)
+        tables[pair] = tables[pair] + np.column_stack([np.zeros(len(left)), left])
+        return replace(model, tables=tuple(tables))
 
     def within(
         self, pairs: Pairs, trials: Floats, doubt: Floats, orders: Floats | Ranged
@@ -255,6 +288,7 @@ class ConversionModel:
             "model": self.model_.state(),
             "widening": self.widening_,
             "level": self.level_,
+            "strangeness": self.strangeness_,
             "arrival_shares": self.arrival_.shares,
         }
 
@@ -266,6 +300,7 @@ class ConversionModel:
         one.tested_ = None
         one.widening_ = float(state["widening"])
         one.level_ = float(state["level"])
+        one.strangeness_ = float(state["strangeness"])
         one.arrival_ = Arrival(np.array(Arrival.STEPS), np.asarray(state["arrival_shares"]))
         return one
 
@@ -317,14 +352,61 @@ def _raised(model: LogLinear, level: float) -> LogLinear:
     return replace(model, tables=tuple(tables))
 
 
+def _met(past: Pairs, later: Pairs, meetings: Meetings) -> npt.NDArray[np.bool_]:
+    """Which later pairs had worked together in the past."""
+    before, after = (meetings.find(one)[0] for one in (past, later))
+    return np.isin(after, before)
+
+
+def _those(told: _Told, some: npt.NDArray[np.bool_]) -> _Told:
+    pairs, trials, orders, doubt = told
+    return pairs.take(some), trials[some], orders.take(some), doubt[some]
+
+
 def _widening(
     tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
 ) -> float:
-    """By how much later rates lie further from an earlier fit than its variances say.
+    """By how much later rates lie further from an earlier fit than its variances say."""
+    squares, tells, excess, variance = _scatter(tested, pairs, trials, orders, doubt)
+    factors = np.linspace(_NARROWEST, _WIDEST, 97)
+    wide = [
+        float(tells @ (squares * np.expm1(one**2 * variance))) + _WIDENING_BELIEF * one**2
+        for one in factors.tolist()
+    ]
+    return float(np.interp(excess + _WIDENING_BELIEF, wide, factors))
+
+
+def _strangeness(
+    tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
+) -> float:
+    """Variance by which later rates lie further from an earlier fit than its variances say."""
+    squares, tells, excess, variance = _scatter(tested, pairs, trials, orders, doubt)
+    usual = float(np.median(variance))
+    more = np.linspace(0.0, _STRANGEST, 101)
+    wide = [
+        float(tells @ (squares * np.expm1(variance + one))) + _WIDENING_BELIEF * (1.0 + one / usual)
+        for one in more.tolist()
+    ]
+    return float(np.interp(excess + _WIDENING_BELIEF, wide, more))
+
+
+def _scatter(
+    tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
+) -> tuple[Floats, Floats, float, Floats]:
+    """Scatter of later rates beside what an earlier fit makes expected.
 
     The true rates are never seen, but their scatter is: the squared error of the orders is
     counting chance, plus what promotions of one pair differ by, plus that of the rate, which grows
     with the variance of its log as a log-normal variable's does.
+
+    Returns
+    -------
+    squares, tells : float64 arrays of shape (n,)
+        Squares of what was expected, and how much each promotion tells.
+    excess : float
+        Squared errors beyond chance, weighted by that.
+    variance : float64 array of shape (n,)
+        Of the logs, as the fit says.
     """
     expected, (got, left), variance = _later(tested, pairs, trials, orders, doubt)
     # The level may have moved for all since; that is drift, and it counts as scatter too.
@@ -333,13 +415,8 @@ def _widening(
     whole = expected**2 * np.expm1(variance)
     # A square is unsure by twice its own expectation squared, and by the few counts it is of.
     tells = whole / (2.0 * (chance + whole) ** 2 + expected)
-    excess = float(tells @ ((got - expected) ** 2 + left - chance)) + _WIDENING_BELIEF
-    factors = np.linspace(_NARROWEST, _WIDEST, 97)
-    wide = [
-        float(tells @ (expected**2 * np.expm1(one**2 * variance))) + _WIDENING_BELIEF * one**2
-        for one in factors.tolist()
-    ]
-    return float(np.interp(excess, wide, factors))
+    excess = float(tells @ ((got - expected) ** 2 + left - chance))
+    return expected**2, tells, excess, variance
 
 
 def _later(
