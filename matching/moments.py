@@ -11,6 +11,7 @@ from matching.errors import BadInput
 from models.pairs import Floats
 
 _EPOCH = pd.Timestamp(0, tz="UTC")
+_BEYOND = 2262  # years from which on nanoseconds overflow
 
 
 def days(times: pd.Series[pd.Timestamp]) -> Floats:
@@ -51,9 +52,9 @@ def day_of(as_of: str | date | pd.Timestamp) -> float:
     try:
         # Only what is written: pandas would read "now" off the clock.
         told = pd.Timestamp(as_of) if str(as_of)[:1].isdigit() else None
-        if told is None or pd.isna(told):
+        if told is None or pd.isna(told) or told.year >= _BEYOND:
             raise ValueError(as_of)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise BadInput(
             f"as_of is {as_of!r}; expected a date or time like 2026-01-31 or 2026-01-31T18:30:00Z"
         ) from None

@@ -61,9 +61,10 @@ def _returned(outcomes: PromotionOutcomes) -> tuple[npt.NDArray[np.intp], Floats
 
     In orders rather than money, so that chance is that of counts.
     """
-    gmv, back = outcomes.gmv, outcomes.refunded_gmv
+    # Of a range its middle: for a share of sales that is near enough, and better than nothing.
+    gmv, back = outcomes.ranged("gmv").middle, outcomes.refunded_gmv
     use = np.flatnonzero(np.isfinite(gmv) & np.isfinite(back) & (gmv > 0.0))
-    gmv, back, orders = gmv[use], back[use], outcomes.orders[use]
+    gmv, back, orders = gmv[use], np.minimum(back[use], gmv[use]), outcomes.orders[use]
     usual = gmv.sum() / max(float(np.nansum(orders)), float(len(gmv)), 1.0)
     orders = np.where(orders > 0.0, orders, gmv / max(usual, 1e-9))
     return use, orders, orders * (back / gmv)

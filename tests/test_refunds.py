@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.features import EntityFeatures, PromotionOutcomes
-from models.pairs import Floats
+from models.pairs import Floats, Pairs
 from models.refunds import refund_rates
 from models.vocabulary import Rows
 from tests.synthetic_promotions import Law
@@ -79,3 +79,16 @@ def test_nothing_sent_back_is_nothing_and_nothing_told_is_unknown() -> None:
     assert rates(merchant, kept, 1).tolist() == [0.0, 0.0]
     blank = PromotionOutcomes.of([60.0] * 3, gmv=[10.0] * 3)
     assert np.isnan(rates(merchant, blank, 1)).all()
+
+
+def test_of_sales_that_are_ranges_the_middle_stands_for_them() -> None:
+    rng = np.random.default_rng(4)
+    n, nothing = 600, np.full(600, np.nan)
+    gmv = np.exp(rng.normal(6, 1, n))
+    rows = (np.arange(n) % 5, np.arange(n) % 50, np.zeros(n))
+    pairs = Pairs(*(one.astype(np.int32) for one in rows), nothing, nothing)
+    outcomes = PromotionOutcomes.of(
+        np.full(n, 90.0), gmv_low=gmv / 1.3, gmv_high=gmv * 1.3, refunded_gmv=0.3 * gmv
+    )
+    rates = refund_rates(pairs, outcomes, EntityFeatures((), np.empty((5, 0))))
+    np.testing.assert_allclose(rates, 0.3, atol=0.03)

@@ -86,6 +86,10 @@ class Promoted:
                 products, shares = usual.products[own].astype(np.int64), usual.shares[own]
         portraits = np.where(products == nothing, merchant, merchants + products)
         deals = chain.meetings.deals.find(np.full(len(products), creator), products)
+        met = chain.meetings.pairs.find(pair.merchant, pair.creator)[0]
+        if product == nothing and met == len(chain.meetings.pairs.keys):
+            # As `models.known` has it: of a stranger no own promotion of these goods is looked for.
+            deals = np.full_like(deals, len(chain.meetings.deals.keys))
         return cls(creator, merchant, products, portraits, deals, shares)
 
 
