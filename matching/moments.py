@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import numpy as np
@@ -11,7 +12,9 @@ from matching.errors import BadInput
 from models.pairs import Floats
 
 _EPOCH = pd.Timestamp(0, tz="UTC")
-_BEYOND = 2262  # years from which on nanoseconds overflow
+#: Years between which nanoseconds do not overflow.
+_FIRST, _BEYOND = 1678, 2262
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def days(times: pd.Series[pd.Timestamp]) -> Floats:
@@ -51,8 +54,9 @@ def day_of(as_of: str | date | pd.Timestamp) -> float:
     """
     try:
         # Only what is written: pandas would read "now" off the clock.
-        told = pd.Timestamp(as_of) if str(as_of)[:1].isdigit() else None
-        if told is None or pd.isna(told) or told.year >= _BEYOND:
+        read = isinstance(as_of, date) or (isinstance(as_of, str) and _DATED.match(as_of))
+        told = pd.Timestamp(as_of) if read else None
+        if told is None or pd.isna(told) or not _FIRST <= told.year < _BEYOND:
             raise ValueError(as_of)
     except (ValueError, TypeError, OverflowError):
         raise BadInput(

@@ -114,7 +114,7 @@ def _outcomes(promotions: pd.DataFrame, basis: str, age_days: Floats) -> Promoti
     Raises
     ------
     BadInput
-        When a number is below 0, a range is turned, or more clicked than saw.
+        When a number is below 0, a range is turned, or more clicked than saw, or more bought.
     """
     columns: dict[str, Floats] = {}
     for name in NUMBERS:
@@ -135,6 +135,13 @@ def _outcomes(promotions: pd.DataFrame, basis: str, age_days: Floats) -> Promoti
         raise BadInput(
             f"promotions: row {above[0]} has {clicks[above[0]]:g} clicks of "
             f"{shown[above[0]]:g} exposures, expected no more clicks than exposures"
+        )
+    orders, clicks = outcomes.ranged("orders").low, outcomes.ranged("clicks").high
+    above = np.flatnonzero(orders > clicks)
+    if len(above):
+        raise BadInput(
+            f"promotions: row {above[0]} has {orders[above[0]]:g} orders of "
+            f"{clicks[above[0]]:g} clicks, expected no more orders than clicks"
         )
     return outcomes
 

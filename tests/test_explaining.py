@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from models.features import PromotionOutcomes
 from models.outcome import OutcomeModel
 from models.pairs import Pairs
 from tests.synthetic_promotions import N_CREATORS, N_MERCHANTS, N_PRODUCTS, Law
+from training.fit import train_market
+from training.market import Market, read_market
 
 LAW = Law()
 OBJECTIVES = tuple(COLUMN)
@@ -289,7 +292,8 @@ def test_a_recorded_promotion_is_explained(plaza: Plaza) -> None:
 
 def test_what_cannot_be_explained_says_so(plaza: Plaza) -> None:
     merchant, creator = str(plaza.merchant_ids[0]), str(plaza.creator_ids[0])
-    with pytest.raises(BadInput, match="objective 'match' is an affinity and no prediction; its"):
+    known = "Explain conversion or exposure or orders or gmv or net"
+    with pytest.raises(BadInput, match=f"objective 'match' is an affinity and no .*{known}"):
         plaza.explain(merchant, creator, objective="match")
     with pytest.raises(BadInput, match=r"objective 'nett' is not one of .*; did you mean 'net'"):
         plaza.explain(merchant, creator, objective="nett")
@@ -379,3 +383,15 @@ def test_without_steps_nothing_stands_beside_the_usual() -> None:
     assert found is not None
     assert (found.merchants[:, 1] == 0.0).all()
     assert not (found.merchants[:, 2] == 0.0).all()
+
+
+def test_a_market_that_tells_nothing_has_nothing_to_explain(
+    tmp_path: Path, tiny_market: Market
+) -> None:
+    rows = tiny_market.table("promotions")[["occurred_at", "merchant_id", "creator_id"]]
+    (tmp_path / "market").mkdir()
+    rows.to_parquet(tmp_path / "market" / "promotions.parquet")
+    train_market(read_market(tmp_path / "market"), tmp_path / "bundle")
+    bare = Plaza.load(tmp_path / "bundle")
+    with pytest.raises(BadInput, match="This market tells nothing that could be predicted"):
+        bare.explain(str(bare.merchant_ids[0]), str(bare.creator_ids[0]))

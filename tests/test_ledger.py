@@ -199,7 +199,7 @@ def test_what_cannot_be_read_is_refused(plaza: Plaza) -> None:
         plaza.ratings(plaza.merchant_ids[0], ["nobody"])
     with pytest.raises(BadInput, match="creator_ids: got 'c1', expected a list"):
         plaza.ratings(plaza.merchant_ids[0], "c1")
-    for wrong in ("now", "yesterday", "2026-13-01", "2999-01-01", pd.NaT):
+    for wrong in ("now", "12:00", "2026-13-01", "2999-01-01", "1600-01-01", 20260101, pd.NaT):
         with pytest.raises(BadInput, match=f"as_of is {wrong!r}; expected a date or time"):
             plaza.ratings(plaza.merchant_ids[0], as_of=wrong)
 
@@ -404,6 +404,7 @@ def test_nothing_recorded_changes_nothing(past: Plaza) -> None:
         ({"clicks": -1.0}, "promotions: row 0 has clicks -1 .*, expected a number from 0 on"),
         ({"orders": "many"}, "promotions: row 0 has orders 'many', expected a number"),
         ({"clicks": 20_000.0}, "promotions: row 0 has 20000 clicks of 10000 exposures, expected"),
+        ({"orders": 500.0, "clicks": 300.0}, "promotions: row 0 has 500 orders of 300 clicks"),
         ({"orders": None, "orders_low": 5.0, "orders_high": 1.0}, "orders nan .from 5 to 1."),
     ],
 )

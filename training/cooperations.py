@@ -137,8 +137,12 @@ def cooperations_of(
         # How many of the displays become trials says nothing of the displays.
         others = [one for at, one in enumerate(blocks) if at != VOLUME]
         amounts = displays(sessions, creator, merchant, others)
+    sold = rates.trials, rates.orders
+    if not (np.isfinite(sold[0]) & np.isfinite(sold[1])).any():
+        # Where nobody tells exact numbers, middles of ranges are the only average there is.
+        sold = sessions.trials.middle, sessions.orders.middle
     conversion, exposures, paid_usual = yardsticks(
-        past, labels.industry, labels.tier, rates.trials, rates.orders, amounts.shown
+        past, labels.industry, labels.tier, *sold, amounts.shown
     )
     circles = circles_of(labels.industry, labels.tier)
     circle = np.where(circles[0] >= 0, circles[0] + 1, 0)

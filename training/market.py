@@ -186,7 +186,7 @@ def point(table: pd.DataFrame, column: str) -> pd.Series:
     [7.0, 200.0]
     """
     low, high = (end.to_numpy() for end in bounds(table, column))
-    geometric = np.sqrt(np.clip(low, 0, None) * np.clip(high, 0, None))
+    geometric = np.sqrt(np.clip(low, 0, None)) * np.sqrt(np.clip(high, 0, None))
     middle = np.where(low > 0, geometric, (low + high) / 2)
     # An exact number is both ends; the root of its square may be off by a last digit.
     return pd.Series(np.where(low == high, low, middle), index=table.index, name=column)

@@ -18,7 +18,7 @@ from matching.explaining.usual import usual_of
 from matching.explaining.words import Told, in_words, summary
 from matching.learnt import Learnt
 from matching.queries import Desk
-from matching.ranking import COLUMN, check_known, check_objective, objective_scores
+from matching.ranking import COLUMN, OBJECTIVES, check_known, check_objective, objective_scores
 from matching.shortlists import Shortlists
 from models.pairs import Floats, Pairs
 from models.vocabulary import Rows
@@ -38,6 +38,24 @@ class Explainer:
         self._desk = desk
         self._chain = learnt.outcomes.chain_
 
+    def _what_can_be(self) -> str:
+        """What this market tells enough to explain."""
+        nobody = len(self._desk.merchants)
+        everyone = self._desk.fits
+        rows = np.zeros(1, dtype=np.int32)
+        merchant = np.full(1, nobody, dtype=np.int32)
+        product = np.full(1, len(self._desk.products), dtype=np.int32)
+        fits = (one(merchant, rows, product) for one in (everyone.audience, everyone.category))
+        told = self._learnt.outcomes.predict(Pairs(merchant, rows, product, *fits))
+        known = [
+            one
+            for one in OBJECTIVES
+            if one != "match" and np.isfinite(objective_scores(one, told)).all()
+        ]
+        if not known:
+            return "This market tells nothing that could be predicted"
+        return f"Explain {' or '.join(known)}"
+
     def of(
         self, merchant_id: str, creator_id: str, product_id: str | None, objective: str, top: int
     ) -> Explanation:
@@ -46,9 +64,9 @@ class Explainer:
         if objective == "match":
             raise BadInput(
                 "objective 'match' is an affinity and no prediction; its parts are the sources of "
-                "each row of a list. Explain conversion, exposure, orders, gmv or net"
+                f"each row of a list. {self._what_can_be()}"
             )
-        if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        if isinstance(top, bool) or not isinstance(top, int | np.integer) or top < 1:
             raise BadInput(f"top: got {top!r}, expected a whole number of at least 1")
         asker = self._desk.merchant(merchant_id, product_id)
         creator = self._desk.creator(creator_id)
