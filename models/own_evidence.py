@@ -97,10 +97,15 @@ def scales(chain: Chain) -> dict[str, Scale]:
             float(step.half_life_days),
             float(step.model_.noise),
             # What the tables say of a pair that has not met.
-            float(step.model_.tables[PAIR][-1, 1]),
+            # What a stranger is unsure by is no belief in how much pairs differ.
+            float(step.model_.tables[PAIR][-1, 1]) - _strangeness(step),
         )
         for name, step in chain.steps().items()
     }
+
+
+def _strangeness(step: ConversionModel | ExposureModel) -> float:
+    return step.strangeness_ if isinstance(step, ConversionModel) else 0.0
 
 
 def rated_by(

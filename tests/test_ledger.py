@@ -284,7 +284,7 @@ def test_recording_is_the_shrinkage_of_the_fit_given_all_else(past: Plaza) -> No
     found = past.record(row, as_of=as_of)
     expected = 400.0 * hoped
     trust = 2 ** (-60 / step.half_life_days) / (1.0 + step.model_.noise * expected)
-    strength = 1.0 / step.model_.tables[3][-1, 1]
+    strength = 1.0 / (step.model_.tables[3][-1, 1] - step.strangeness_)
     rating = (strength + trust * 40.0) / (strength + trust * expected)
     told = found.ratings(row["merchant_id"][0], [row["creator_id"][0]])
     assert told["conversion_rating"].item() == pytest.approx(rating)
