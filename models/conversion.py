@@ -11,28 +11,25 @@ import numpy.typing as npt
 from models.arrival import Arrival
 from models.backfitting import fit_counts
 from models.calibration import Z80, half_life_weights, later_part
-from models.censoring import counts_within, information
+from models.censoring import counts_within
 from models.circumstances import Circumstances
 from models.compiled import compiled
 from models.features import EntityFeatures
+from models.later_rates import (
+    arrival_beside,
+    level_of,
+    met_before,
+    raised,
+    strangeness_of,
+    those,
+    widening_of,
+)
 from models.loglinear import GROUPINGS, LogLinear
 from models.meetings import Meetings
 from models.pairs import Floats, Interval, Pairs, State
 from models.ranged import Ranged
 
-_WIDEST, _NARROWEST = 3.0, 0.6
-_STRANGEST = 1.0  # variance of what may join two beyond all that is told of them
 _UNTESTED = 1.5
-_BELIEF = 10.0  # in the fit's own variances; what twenty large promotions tell
-#: Orders of promotions settled within so many days set the level that young ones are held to.
-_RECENT = 60.0
-_WIDENING_BELIEF = 10.0  # in the fit's own variances: what some twenty large promotions tell
-_LEVEL_BELIEF = 30.0  # orders worth of belief that rates add up to the orders seen as they are
-_ARRIVAL_ROUNDS = 4  # what a range stands for depends on what has arrived
-
-
-#: Later promotions: pairs, trials, orders, and the doubt of the trials.
-_Told = tuple[Pairs, Floats, Ranged, Floats]
 
 
 class Rate(NamedTuple):
@@ -199,23 +196,27 @@ class ConversionModel:
         if later.any() and not later.all():
             # Arrival shows more clearly beside what an earlier fit expected of each promotion.
             self.tested_ = fit(~later)
-            self.arrival_ = _arrival(self.tested_, pairs, trials, told, doubt, age, self.arrival_)
+            self.arrival_ = arrival_beside(
+                self.tested_, pairs, trials, told, doubt, age, self.arrival_
+            )
             due = (trials * self.arrival_.share(age))[later]
             told_later = pairs.take(later), due, told.take(later), doubt[later]
-            self.level_ = _level(self.tested_, *told_later)
-            strange = _those(told_later, ~_met(pairs.take(~later), pairs.take(later), meetings))
+            self.level_ = level_of(self.tested_, *told_later)
+            strange = those(
+                told_later, ~met_before(pairs.take(~later), pairs.take(later), meetings)
+            )
             # Pairs differ around a level between that of the average pair and of the average click.
-            between = _raised(self.tested_, self.level_ / 2)
+            between = raised(self.tested_, self.level_ / 2)
             if len(strange[0]):
-                self.strangeness_ = _strangeness(between, *strange)
+                self.strangeness_ = strangeness_of(between, *strange)
             self.tested_ = self._unsure_of_pairs(
                 self.tested_, pairs.take(~later), trials[~later], weight[~later]
             )
-            self.widening_ = _widening(_raised(self.tested_, self.level_ / 2), *told_later)
-            self.tested_ = _raised(self.tested_, self.level_)
+            self.widening_ = widening_of(raised(self.tested_, self.level_ / 2), *told_later)
+            self.tested_ = raised(self.tested_, self.level_)
         everything = fit(np.ones(len(age), dtype=bool))
         everything = self._unsure_of_pairs(everything, pairs, trials, weight)
-        self.model_ = _raised(everything, self.level_)
+        self.model_ = raised(everything, self.level_)
         return self
 
     def _unsure_of_pairs(
@@ -303,130 +304,3 @@ class ConversionModel:
         one.strangeness_ = float(state["strangeness"])
         one.arrival_ = Arrival(np.array(Arrival.STEPS), np.asarray(state["arrival_shares"]))
         return one
-
-
-def _arrival(
-    tested: LogLinear,
-    pairs: Pairs,
-    trials: Floats,
-    orders: Ranged,
-    doubt: Floats,
-    age: Floats,
-    before: Arrival,
-) -> Arrival:
-    """Arrival beside what an earlier fit expects; ranges by what lies within them."""
-    log, variance = tested.predict(pairs)
-    expected = trials * np.exp(log)
-    noise = tested.noise + variance + doubt
-    open_ = np.flatnonzero(~orders.exact)
-    got, worth = orders.values(), np.ones(len(orders))
-    for _ in range(_ARRIVAL_ROUNDS if len(open_) else 1):
-        hoped = (expected * before.share(age))[open_]
-        whole = hoped * (1.0 + noise[open_] * hoped)
-        mean, left = counts_within(hoped, noise[open_], orders.take(open_))
-        worth[open_] = information(left, whole)
-        got[open_] = hoped + (mean - hoped) / worth[open_]
-        before = Arrival.learn(age, expected, got, noise=noise, weight=worth, recent=_RECENT)
-    return before
-
-
-def _level(tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats) -> float:
-    """Log of what later promotions brought over what an earlier fit expected of them.
-
-    Who is seen by many also sells to more of them, more than what is known of both explains; so
-    rates that are right for the average pair are too low for the average click.
-    """
-    expected, (got, _), _ = _later(tested, pairs, trials, orders, doubt)
-    # Sums, for calibration is told of them; roots, so that a few giants do not decide alone.
-    trust = 1.0 / np.sqrt(1.0 + expected)
-    belief = _LEVEL_BELIEF * float(np.mean(trust))
-    found = float((trust * got).sum() + belief) / float((trust * expected).sum() + belief)
-    return float(np.log(found))
-
-
-def _raised(model: LogLinear, level: float) -> LogLinear:
-    """The same model with a constant added to its log."""
-    tables = list(model.tables)
-    pair = GROUPINGS.index("pair")
-    tables[pair] = tables[pair] + np.array([level, 0.0])
-    return replace(model, tables=tuple(tables))
-
-
-def _met(past: Pairs, later: Pairs, meetings: Meetings) -> npt.NDArray[np.bool_]:
-    """Which later pairs had worked together in the past."""
-    before, after = (meetings.find(one)[0] for one in (past, later))
-    return np.isin(after, before)
-
-
-def _those(told: _Told, some: npt.NDArray[np.bool_]) -> _Told:
-    pairs, trials, orders, doubt = told
-    return pairs.take(some), trials[some], orders.take(some), doubt[some]
-
-
-def _widening(
-    tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
-) -> float:
-    """By how much later rates lie further from an earlier fit than its variances say."""
-    squares, tells, excess, variance = _scatter(tested, pairs, trials, orders, doubt)
-    factors = np.linspace(_NARROWEST, _WIDEST, 97)
-    wide = [
-        float(tells @ (squares * np.expm1(one**2 * variance))) + _WIDENING_BELIEF * one**2
-        for one in factors.tolist()
-    ]
-    return float(np.interp(excess + _WIDENING_BELIEF, wide, factors))
-
-
-def _strangeness(
-    tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
-) -> float:
-    """Variance by which later rates lie further from an earlier fit than its variances say."""
-    squares, tells, excess, variance = _scatter(tested, pairs, trials, orders, doubt)
-    usual = float(np.median(variance))
-    more = np.linspace(0.0, _STRANGEST, 101)
-    wide = [
-        float(tells @ (squares * np.expm1(variance + one))) + _WIDENING_BELIEF * (1.0 + one / usual)
-        for one in more.tolist()
-    ]
-    return float(np.interp(excess + _WIDENING_BELIEF, wide, more))
-
-
-def _scatter(
-    tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
-) -> tuple[Floats, Floats, float, Floats]:
-    """Scatter of later rates beside what an earlier fit makes expected.
-
-    The true rates are never seen, but their scatter is: the squared error of the orders is
-    counting chance, plus what promotions of one pair differ by, plus that of the rate, which grows
-    with the variance of its log as a log-normal variable's does.
-
-    Returns
-    -------
-    squares, tells : float64 arrays of shape (n,)
-        Squares of what was expected, and how much each promotion tells.
-    excess : float
-        Squared errors beyond chance, weighted by that.
-    variance : float64 array of shape (n,)
-        Of the logs, as the fit says.
-    """
-    expected, (got, left), variance = _later(tested, pairs, trials, orders, doubt)
-    # The level may have moved for all since; that is drift, and it counts as scatter too.
-    missed = np.maximum(1.0 - expected / trials, 0.0)
-    chance = expected * missed + (tested.noise + doubt) * expected**2
-    whole = expected**2 * np.expm1(variance)
-    # A square is unsure by twice its own expectation squared, and by the few counts it is of.
-    tells = whole / (2.0 * (chance + whole) ** 2 + expected)
-    excess = float(tells @ ((got - expected) ** 2 + left - chance))
-    return expected**2, tells, excess, variance
-
-
-def _later(
-    tested: LogLinear, pairs: Pairs, trials: Floats, orders: Ranged, doubt: Floats
-) -> tuple[Floats, tuple[Floats, Floats], Floats]:
-    """Orders that an earlier fit expects, those that came and how unsure these are; variances."""
-    log, variance = tested.predict(pairs)
-    expected = trials * np.exp(log)
-    got, left = orders.values(), np.zeros(len(orders))
-    open_ = np.flatnonzero(~orders.exact)
-    scatter = (tested.noise + doubt + variance)[open_]
-    got[open_], left[open_] = counts_within(expected[open_], scatter, orders.take(open_))
-    return expected, (got, left), variance
