@@ -65,6 +65,8 @@ class Creators(NamedTuple):
         Log of their own part in the prediction.
     reach : float64 array of shape (n,)
         Log of the most that is with their taste for whatever is promoted, falling.
+    lengths, doubts : float64 arrays of shape (n,)
+        Length of each one's taste, and what a portrait's squared length adds.
     places : int32 array of shape (n,)
         Where each stands among all creators in this order, ascending.
     place_of : int32 array of shape (number of creators + 1,)
@@ -78,6 +80,8 @@ class Creators(NamedTuple):
     rows: Rows
     promise: Floats
     reach: Floats
+    lengths: Floats
+    doubts: Floats
     places: Rows
     place_of: Rows
     audience: Vectors
@@ -174,10 +178,12 @@ def best_of_all(
     _, by_merchant, by_product, by_audience, by_category, taste, _, priced, averaged = bound
     none, behind = first.pair - first.product - 1, portraits.shape[1] - 1
     parts, promoted_now, told = np.empty(MOST), np.empty(MOST, np.int64), np.empty(MOST)
-    rows, promise, reach, listed, place_of = (
+    rows, promise, reach, lengths, doubts, listed, place_of = (
         creators.rows,
         creators.promise,
         creators.reach,
+        creators.lengths,
+        creators.doubts,
         creators.places,
         creators.place_of,
     )
@@ -210,6 +216,10 @@ def best_of_all(
             promoted_now[0] = merchant
         rest = by_merchant[merchant]
         most_by_product = together(parts, several, averaged)
+        squared = 0.0
+        for j in range(several):
+            squared = max(squared, np.float64(portraits[promoted_now[j], behind]))
+        longest = np.sqrt(squared)
         most = most_by_audience if wants[i] else by_audience[FIT_CELLS]
         marks = wanted_marks(asked, i) if asks[i] else 0
         most_by_fits = most + most_by_category(by_category, marks)
@@ -222,6 +232,10 @@ def best_of_all(
             if j >= 0:
                 if reach[j] + rest + most_by_product + most_by_fits < least:
                     break
+                # Cheap, and most end here: the taste as if it pointed at what is promoted.
+                most_by_taste = lengths[j] * longest + doubts[j] * squared + most_by_fits
+                if promise[j] + rest + most_by_product + most_by_taste < least:
+                    continue
                 creator = rows[j]
                 for one in range(several):
                     row = promoted_now[one]

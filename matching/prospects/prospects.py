@@ -38,6 +38,7 @@ class Prospects:
         """Order all creators by their promises."""
         bound = chain.bound(column)
         promise, reach = bound.creator[:-1], bound.reach()[:-1]
+        taste = bound.taste[:-1].astype(np.float64)
         order = np.argsort(-reach, kind="stable")
         place_of = np.full(len(order) + 1, -1, dtype=np.int32)
         place_of[order] = np.arange(len(order), dtype=np.int32)
@@ -45,6 +46,8 @@ class Prospects:
             settled(order, np.int32),
             settled(promise[order], np.float64),
             settled(reach[order], np.float64),
+            settled(np.sqrt(np.square(taste[:, :-1]).sum(axis=1))[order], np.float64),
+            settled(taste[:, -1][order], np.float64),
             settled(np.arange(len(order)), np.int32),
             settled(place_of, np.int32),
             fits.audiences.creators,
@@ -136,6 +139,8 @@ class Prospects:
             rows=settled(all_of_them.rows[places], np.int32),
             promise=settled(all_of_them.promise[places], np.float64),
             reach=settled(all_of_them.reach[places], np.float64),
+            lengths=settled(all_of_them.lengths[places], np.float64),
+            doubts=settled(all_of_them.doubts[places], np.float64),
             places=settled(places, np.int32),
         )
 
