@@ -90,13 +90,7 @@ class Folded(NamedTuple):
     def of(cls, groupings: Sequence[Floats], meetings: Meetings, tasted: Tasted) -> Folded:
         """Fold what is told of each grouping, in the order of `GROUPINGS`, and of tastes."""
         ends = np.cumsum([len(one) for one in groupings])
-        shape = (int(ends[-1]), groupings[0].shape[1])
-        # A row of eight numbers then lies in one line of the processor's cache.
-        room = np.empty(shape[0] * shape[1] + _LINE)
-        shift = -(room.ctypes.data // room.itemsize) % _LINE
-        table = room[shift : shift + shape[0] * shape[1]].reshape(shape)
-        for end, one in zip(ends.tolist(), groupings, strict=True):
-            table[end - len(one) : end] = one
+        table = in_lines(groupings)
         return cls.on(table, ends[:-1].tolist(), meetings, tasted)
 
     @classmethod
@@ -105,6 +99,15 @@ class Folded(NamedTuple):
         met = (*meetings.pairs.partners, *meetings.deals.partners)
         tastes, wanted = (settled(one, np.float32) for one in tasted)
         return cls(settled(table, np.float64), First(*first), *met, tastes, wanted)
+
+
+def in_lines(parts: Sequence[Floats]) -> Floats:
+    """Tables one after the other; a row of eight numbers lies in one line of the cache."""
+    shape = (sum(map(len, parts)), parts[0].shape[1])
+    room = np.empty(shape[0] * shape[1] + _LINE)
+    shift = -(room.ctypes.data // room.itemsize) % _LINE
+    table = room[shift : shift + shape[0] * shape[1]].reshape(shape)
+    return np.concatenate(parts, out=table)
 
 
 @compiled

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.chain import Chain
-from models.loglinear import GROUPINGS
+from models.loglinear import GROUPINGS, in_lines
 from models.meetings import Meetings, Met
 from models.outcome import OutcomeModel
 from models.own_evidence import PAIR
@@ -18,7 +18,6 @@ from models.ratings import Rated
 from models.vocabulary import Rows
 
 DEAL = GROUPINGS.index("deal")
-_LINE = 8  # numbers in a line of the processor's cache
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def rerated(
     parts[PAIR], parts[DEAL] = pairs, deal
     state = {
         **outcomes.state(),
-        "table": _in_lines(parts),
+        "table": in_lines(parts),
         "meetings": meetings.state(),
     }
     return OutcomeModel.from_state(state)
@@ -110,18 +109,6 @@ def own_sales(chain: Chain) -> Floats:
         own = step.model_.tables[PAIR][:, 0]
         told += own[:-1] - own[-1]
     return np.asarray(np.exp(told), dtype=np.float64)
-
-
-def _in_lines(parts: list[Floats]) -> Floats:
-    """Tables one after the other, each row within as few lines of the processor's cache as can be.
-
-    As `models.loglinear.Folded` lays them down.
-    """
-    shape = (sum(map(len, parts)), parts[0].shape[1])
-    room = np.empty(shape[0] * shape[1] + _LINE)
-    shift = -(room.ctypes.data // room.itemsize) % _LINE
-    table = room[shift : shift + shape[0] * shape[1]].reshape(shape)
-    return np.concatenate(parts, out=table)
 
 
 def _settled(stood: Floats, beside: Floats, unmet: float, told: Floats) -> Floats:
